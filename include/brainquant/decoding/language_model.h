@@ -1,0 +1,38 @@
+// What turns a trial's logits into sentences.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "brainquant/support/run_context.h"
+
+namespace brainquant {
+
+/// Logits of one trial, [steps, classes] row-major; classes in the model's order (BLANK, AA..ZH, ' | ').
+struct LogitsView {
+  const float* values = nullptr;
+  std::int64_t steps = 0;
+  std::int64_t classes = 0;
+};
+
+/// One sentence that the language model thinks possible. Higher scores are better.
+struct SentenceCandidate {
+  std::string sentence;
+  double acoustic = 0;
+  double ngram = 0;
+  double llm = 0;
+  double total = 0;
+};
+
+class LanguageModel {
+ public:
+  virtual ~LanguageModel() = default;
+  /// What identifies it in results ("redis://localhost:6379/0").
+  virtual std::string description() const = 0;
+  /// Candidates of one trial, best (highest total) first, sentences distinct; none if nothing was recognised.
+  /// Throws ServerError when a server is absent, silent or gone.
+  virtual std::vector<SentenceCandidate> decode(const LogitsView& logits, const RunContext& context) = 0;
+};
+
+}  // namespace brainquant
