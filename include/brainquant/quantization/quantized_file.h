@@ -1,0 +1,40 @@
+// A quantized model on disk (docs/file-format.md): a zip that torch.load(path, weights_only=True) opens.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <vector>
+
+#include "brainquant/quantization/quantized_model.h"
+#include "brainquant/support/run_context.h"
+
+namespace brainquant {
+
+inline constexpr int kQuantizedFileVersion = 1;
+
+/// Writes atomically; the same model gives the same bytes. Throws FileError.
+void save_quantized_model(const QuantizedModel& model, const std::filesystem::path& path);
+
+/// Verifies every checksum and shape. Throws FileError, FormatError naming file and field.
+QuantizedModel load_quantized_model(const std::filesystem::path& path, const RunContext& context = {});
+
+/// The head of a quantized file without its tensors: enough to tell what made it.
+struct QuantizedFileHead {
+  int format_version = 0;
+  DecoderConfig config;
+  QuantizationOptions options;
+  Provenance provenance;
+};
+QuantizedFileHead read_quantized_head(const std::filesystem::path& path);
+
+/// A tensor of the file as it lies on disk.
+struct StoredTensor {
+  std::string name;
+  std::string dtype;  // "int8", "float16", "float32"
+  std::vector<std::int64_t> shape;
+  std::int64_t bytes = 0;
+};
+/// What save_quantized_model would write, in its order.
+std::vector<StoredTensor> stored_tensors(const QuantizedModel& model);
+
+}  // namespace brainquant

@@ -1,0 +1,53 @@
+// The four methods and their options.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace brainquant {
+
+enum class QuantizationType { dynamic_range, static_per_tensor, static_per_channel };
+enum class Dtype { qint8, float16 };
+enum class Granularity { per_tensor, per_channel };
+enum class ObserverKind { minmax, percentile, histogram };
+enum class DayLayers { quantize, keep_float };
+
+// Names as in flags and files: "dynamic" "static" "static_per_channel"; "qint8" "float16"; "per_tensor" "per_channel"; "minmax"
+// "percentile" "histogram"; "quantize" "float". parse_* throw UsageError on any other name.
+std::string name_of(QuantizationType value);
+std::string name_of(Dtype value);
+std::string name_of(Granularity value);
+std::string name_of(ObserverKind value);
+std::string name_of(DayLayers value);
+QuantizationType parse_quantization_type(const std::string& name);
+Dtype parse_dtype(const std::string& name);
+Granularity parse_granularity(const std::string& name);
+ObserverKind parse_observer(const std::string& name);
+DayLayers parse_day_layers(const std::string& name);
+
+/// What decides a quantized model's bytes, besides the checkpoint and the calibration data.
+struct QuantizationOptions {
+  QuantizationType quantization_type = QuantizationType::dynamic_range;
+  Dtype dtype = Dtype::qint8;
+  std::optional<Granularity> weight_granularity;  // dynamic qint8 only
+  std::optional<ObserverKind> observer;           // static types only
+  DayLayers day_layers = DayLayers::quantize;
+  std::int64_t calibration_samples = 1000;        // static types only; trials
+
+  /// Throws UsageError naming the options that contradict each other.
+  void validate() const;
+  bool is_static() const { return quantization_type != QuantizationType::dynamic_range; }
+  /// Granularity of the INT8 weights that results from type and options.
+  Granularity effective_granularity() const;
+  /// The observer that results from the options (static types).
+  ObserverKind effective_observer() const;
+  /// "dynamic_qint8", "dynamic_float16", "static_qint8", "static_per_channel_qint8".
+  std::string method_name() const;
+};
+
+/// The four documented methods, in the document's order.
+std::vector<QuantizationOptions> all_methods();
+
+}  // namespace brainquant
