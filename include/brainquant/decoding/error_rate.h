@@ -8,7 +8,8 @@
 
 namespace brainquant {
 
-/// Levenshtein distance, with the numbers of its parts (of one shortest alignment; substitutions preferred, then deletions).
+/// Levenshtein distance, with the numbers of its parts: of the shortest alignments, those with the most substitutions,
+/// which all have the same numbers (the distance and the difference of the lengths fix the other two).
 struct EditCounts {
   std::int64_t substitutions = 0;
   std::int64_t deletions = 0;   // in the truth, not in the prediction
@@ -27,8 +28,8 @@ struct ErrorRate {
   double rate() const { return length > 0 ? 100.0 * static_cast<double>(distance) / static_cast<double>(length) : 0.0; }
 };
 
-/// The published normalisation: letters, '-', space and apostrophe kept; then "- " -> " ", "--" -> "", " '" -> "'"; lower
-/// case; single spaces, none at the ends.
+/// The published normalisation: letters, '-', space and apostrophe kept; then "- " -> " ", "--" -> "", " '" -> "'";
+/// lower case; single spaces, none at the ends.
 std::string normalize_sentence(std::string_view sentence);
 /// The words of a normalised sentence.
 std::vector<std::string> words_of(std::string_view normalized);

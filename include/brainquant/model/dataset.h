@@ -18,34 +18,35 @@ const char* name_of(Split split);  // "train", "val", "test"
 
 /// One attempted sentence.
 struct Trial {
-  std::size_t index = 0;          // place in the data set's order
-  std::string session;            // "t15.2023.08.11"
-  std::int64_t session_index = 0; // of the day layer
-  std::string name;               // group name, "trial_0000"
+  std::size_t index = 0;           // place in the data set's order
+  std::string session;             // "t15.2023.08.11"
+  std::int64_t session_index = 0;  // of the day layer
+  std::string name;                // group name, "trial_0000"
   std::int64_t block = 0;
-  std::int64_t trial = 0;         // trial_num
-  std::string corpus;             // from the CSV; "" if the split is train
-  std::int64_t bins = 0;          // T, 20 ms each
-  std::vector<float> features;    // [T, n_input_features], as recorded
-  std::vector<int> phonemes;      // true classes [seq_len]; empty in test
-  std::string sentence;           // sentence_label; empty in test
+  std::int64_t trial = 0;       // trial_num
+  std::string corpus;           // from the CSV; "" if the split is train
+  std::int64_t bins = 0;        // T, 20 ms each
+  std::vector<float> features;  // [T, n_input_features], as recorded
+  std::vector<int> phonemes;    // true classes [seq_len]; empty in test
+  std::string sentence;         // sentence_label; empty in test
 };
 
 struct DatasetOptions {
   std::filesystem::path data_dir = "./data/hdf5_data_final";
   std::filesystem::path csv_path = "./data/t15_copyTaskData_description.csv";
   Split split = Split::val;
-  std::vector<std::string> sessions;         // only these; empty: all that the model has
-  std::optional<std::int64_t> max_trials;    // only the first so many, for testing
+  std::vector<std::string> sessions;       // only these; empty: all that the model has
+  std::optional<std::int64_t> max_trials;  // only the first so many, for testing
 };
 
 /// The list of trials: sessions in the model's order, trials in name order. Opening reads no features.
 /// Not for use by several threads at once: HDF5 is not thread-safe.
 class Dataset {
  public:
-  /// Sessions without the split's file are skipped and said so (log.info, one line); folders that the model does not name
-  /// are warned about. Throws FileError (data_dir or CSV missing), FormatError (a file that isn't HDF5, no trials at all,
-  /// a session in `sessions` that the model lacks).
+  /// Sessions without the split's file are skipped and said so (log.info, one line); folders that the model does not
+  /// name, and whatever in a file isn't called trial_*, are warned about. The CSV is read for val and test only. Throws
+  /// FileError (data_dir or CSV missing), FormatError (a file that isn't HDF5, no trials at all, a session in
+  /// `sessions` that the model lacks, a CSV that lacks a column), UsageError (max_trials below 1).
   Dataset(const DecoderConfig& config, const DatasetOptions& options, const RunContext& context = {});
   ~Dataset();
   Dataset(const Dataset&) = delete;
@@ -55,16 +56,19 @@ class Dataset {
   /// What a trial is called, without reading it: "t15.2023.08.11/trial_0000".
   std::string label(std::size_t index) const;
   std::int64_t session_index(std::size_t index) const;
-  /// Number of bins without reading the features.
+  /// Values in a bin, the model's n_input_features.
+  std::int64_t features_per_bin() const;
+  /// Number of bins without reading the features. Throws FormatError (no input_features, a wrong shape).
   std::int64_t bins(std::size_t index);
 
-  /// Throws FormatError naming file and trial: missing or wrong data sets and attributes, another session than the folder's,
-  /// n_time_steps that isn't the number of rows, a wrong feature count, NaN or infinity, labels out of range, a block the
-  /// CSV doesn't have.
+  /// Throws FormatError naming file and trial: missing or wrong data sets and attributes, another session than the
+  /// folder's, n_time_steps that isn't the number of rows, a wrong feature count, more than a million bins, NaN or
+  /// infinity, labels out of 1 to n_classes - 1, fewer labels than seq_len, a block the CSV doesn't have.
+  /// `transcription`, which nothing uses, is not read.
   Trial read(std::size_t index);
 
-  /// Text that changes when the data does: path relative to data_dir, size and modification time of every file used (and of the CSV), and
-  /// the selection of sessions and trials.
+  /// Text that changes when the data does: path relative to data_dir, size and modification time of every file used
+  /// (and of the CSV), and the selection of sessions and trials.
   std::string fingerprint() const;
 
  private:
@@ -76,12 +80,14 @@ class Dataset {
 /// The data set must outlive the reader and is not to be used elsewhere meanwhile.
 class TrialReader {
  public:
-  /// Reads the trials `order` in this order; the queue holds at most `capacity_bytes` of features (always at least one
-  /// trial).
+  /// Reads the trials `order` in this order; the queue and the trial being read hold at most `capacity_bytes` of
+  /// features together (always at least one trial).
   TrialReader(Dataset& dataset, std::vector<std::size_t> order, std::size_t capacity_bytes = std::size_t{64} << 20);
   ~TrialReader();
-  /// The next trial, or nothing after the last. Rethrows what reading threw.
+  /// The next trial, or nothing after the last. Rethrows what reading threw, once the trials before it are handed out.
   std::optional<Trial> next();
+  /// The most bytes of features that the queue and the trial being read held together, so far.
+  std::size_t most_bytes_held() const;
 
  private:
   struct Impl;
