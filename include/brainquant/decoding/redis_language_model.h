@@ -1,0 +1,69 @@
+// Sentences from a language-model server that is reached through Redis streams: the protocol of the public
+// brain-to-text repository's own server.
+//
+// What passes between the two (each stream entry is a list of fields; the server takes one entry after the other):
+//
+//   we add to           | the server adds to        | with
+//   remote_lm_reset     | remote_lm_done_resetting  | done=0 / anything
+//   remote_lm_input     | remote_lm_output_partial  | logits=float32 bytes, little-endian, [steps, 41] /
+//   lm_response_partial remote_lm_finalize  | remote_lm_output_final    | done=0 / lm_response_final and, if the server
+//   makes an n-best list, scoring
+//
+// - The server's classes are BLANK, SIL, AA..ZH: the model's with its last one (silence) moved to the second place.
+// - scoring is sentence;acoustic;ngram;llm;total for every candidate, all joined by ';'. It is absent when the server
+// runs with
+//   nbest 1 and empty when it runs without a large language model; lm_response_final is then the only candidate, its
+//   scores 0. An empty lm_response_final means that nothing was recognised.
+// - Answers carry no mark of what they answer. An answer counts only if its entry is newer than the last one that its
+// stream ever
+//   had when the question was added (both in one transaction), so what earlier runs left is never taken for an answer.
+//   If somebody else adds questions during a trial, the server mixes both, and the trial is refused.
+// - Only our own entries are deleted, at the end of a trial or after a failure. Everything else in that Redis, the
+// server's
+//   answers too, stays as it is; streams that we were the first to use stay behind empty.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "brainquant/decoding/language_model.h"
+
+namespace brainquant {
+
+struct RedisOptions {
+  std::string host = "localhost";
+  int port = 6379;
+  int database = 0;
+  double deadline_seconds = 60;  // for one trial, from its first byte to its last answer
+  std::string hint;              // put behind every error, in brackets: what the user can do instead
+
+  /// Throws UsageError naming the field: an empty host, a port outside 1..65535, a negative database, a deadline that
+  /// is not above 0 and at most a day.
+  void validate() const;
+  /// "redis://localhost:6379/0".
+  std::string url() const;
+};
+
+/// Asks one trial at a time; not for use by several threads at once. The connection is made by the first trial and
+/// kept; after a failure the next trial makes a new one.
+class RedisLanguageModel : public LanguageModel {
+ public:
+  /// Throws UsageError as RedisOptions::validate(). Connects to nothing.
+  explicit RedisLanguageModel(RedisOptions options);
+  ~RedisLanguageModel() override;
+
+  std::string description() const override;
+
+  /// Sentences are as the server sent them; of equal ones the best stays; equal totals keep the server's order. A trial
+  /// of no steps has no candidates and is not sent. Throws ServerError (one line: where, what was waited for and for
+  /// how long, or what was refused or malformed), UsageError (not 41 classes), WorkError (a logit that is NaN or
+  /// infinite), Interrupted at most 0.2 s after context.cancel while Redis answers, 1 s later than that if it doesn't.
+  std::vector<SentenceCandidate> decode(const LogitsView& logits, const RunContext& context) override;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace brainquant
