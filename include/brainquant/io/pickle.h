@@ -42,8 +42,8 @@ struct PickleTensor {
 /// allow-list
 /// ("__main__.schedule"), a NumPy array, an integer of more than 64 bits. Never called, never instantiated.
 struct PickleOpaque {
-  std::string name;
-  std::string detail;
+  std::string name{};
+  std::string detail{};
   bool is_global = false;
 };
 
@@ -133,7 +133,7 @@ class PickleField {
   std::string where_;
 };
 
-/// Reads one pickle (protocols 0 to 5, binary opcodes). `path` and `where` are for messages. Calling anything outside
+/// Reads one pickle (protocols 2 to 5). `path` and `where` are for messages. Calling anything outside
 /// the allow-list, a damaged pickle, a container that holds itself or lies deeper than 64 levels, a dict with a key
 /// twice: FormatError, naming the global and the byte. Memory is bounded by a small multiple of the pickle's size.
 PickleValue read_pickle(std::string_view bytes, const std::string& path, const std::string& where);

@@ -1,0 +1,204 @@
+#include "brainquant/model/checkpoint.h"
+
+#include <fmt/format.h>
+
+#include <bit>
+#include <cmath>
+#include <functional>
+#include <future>
+#include <map>
+
+#include "brainquant/io/torch_archive.h"
+#include "brainquant/support/atomic_file.h"
+#include "brainquant/support/error.h"
+#include "brainquant/support/sha256.h"
+
+namespace brainquant {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::size_t kMaxArgsBytes = std::size_t{1} << 20;
+constexpr const char* kStateDict = "model_state_dict";
+
+/// The folder that holds best_checkpoint and args.yaml; empty if there is none.
+fs::path find_checkpoint_folder(const fs::path& path) {
+  for (const fs::path& folder : {path / "checkpoint", path}) {
+    std::error_code error;
+    if (fs::exists(folder / "best_checkpoint", error)) return folder;
+  }
+  return {};
+}
+
+fs::path checkpoint_folder(const fs::path& path) {
+  const fs::path folder = find_checkpoint_folder(path);
+  if (!folder.empty()) return folder;
+  std::error_code error;
+  if (!fs::exists(path, error)) throw FileError(path.string(), "there is no such folder");
+  if (!fs::is_directory(path, error)) throw FileError(path.string(), "is no folder; needed is a model's folder");
+  throw FileError(path.string(), "holds neither checkpoint/best_checkpoint nor best_checkpoint");
+}
+
+/// The name of a parameter without what wrappers (DataParallel, torch.compile) put into it.
+std::string parameter_name(const std::string& key) {
+  std::string name;
+  for (std::size_t from = 0; from <= key.size();) {
+    const std::size_t end = std::min(key.find('.', from), key.size());
+    const std::string part = key.substr(from, end - from);
+    if (part != "module" && part != "_orig_mod") name += (name.empty() ? "" : ".") + part;
+    from = end + 1;
+  }
+  return name;
+}
+
+/// A tensor that the model needs and where its values go.
+struct Parameter {
+  std::string name;
+  std::vector<std::int64_t> shape;
+  std::function<void(std::vector<float>)> store;
+};
+
+class ParameterList {
+ public:
+  void add(std::string name, std::vector<std::int64_t> shape, std::vector<float>& to) {
+    list_.push_back({std::move(name), std::move(shape), [&to](std::vector<float> values) { to = std::move(values); }});
+  }
+  void add(std::string name, std::int64_t rows, std::int64_t cols, Matrix& to) {
+    list_.push_back({std::move(name), {rows, cols}, [&to, rows, cols](std::vector<float> values) {
+                       to = {rows, cols, std::move(values)};
+                     }});
+  }
+  const std::vector<Parameter>& list() const { return list_; }
+
+ private:
+  std::vector<Parameter> list_;
+};
+
+/// Every parameter of a decoder, with its place in `weights`, which must outlive the list.
+ParameterList parameters_of(const DecoderConfig& config, DecoderWeights& weights) {
+  ParameterList parameters;
+  const std::int64_t features = config.n_input_features;
+  const std::int64_t units = config.n_units;
+  weights.day_weights.resize(config.sessions.size());
+  weights.day_biases.resize(config.sessions.size());
+  for (std::size_t d = 0; d < config.sessions.size(); ++d) {
+    parameters.add(fmt::format("day_weights.{}", d), features, features, weights.day_weights[d]);
+    parameters.add(fmt::format("day_biases.{}", d), {1, features}, weights.day_biases[d]);
+  }
+  weights.gru.resize(static_cast<std::size_t>(config.n_layers));
+  for (std::size_t k = 0; k < weights.gru.size(); ++k) {
+    GruLayerWeights& layer = weights.gru[k];
+    const std::int64_t input = k == 0 ? config.step_input_size() : units;
+    parameters.add(fmt::format("gru.weight_ih_l{}", k), 3 * units, input, layer.weight_ih);
+    parameters.add(fmt::format("gru.weight_hh_l{}", k), 3 * units, units, layer.weight_hh);
+    parameters.add(fmt::format("gru.bias_ih_l{}", k), {3 * units}, layer.bias_ih);
+    parameters.add(fmt::format("gru.bias_hh_l{}", k), {3 * units}, layer.bias_hh);
+  }
+  parameters.add("out.weight", config.n_classes, units, weights.out_weight);
+  parameters.add("out.bias", {config.n_classes}, weights.out_bias);
+  parameters.add("h0", {1, 1, units}, weights.h0);
+  return parameters;
+}
+
+std::string shape_text(const std::vector<std::int64_t>& shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
+
+bool all_finite(const std::vector<float>& values) {
+  constexpr std::uint32_t kExponent = 0x7f800000;
+  bool finite = true;  // no early exit: the loop is then one that the compiler makes wide
+  for (const float value : values) finite &= (std::bit_cast<std::uint32_t>(value) & kExponent) != kExponent;
+  return finite;
+}
+
+std::map<std::string, PickleField> tensors_by_name(const PickleField& state_dict) {
+  std::map<std::string, PickleField> tensors;
+  for (const auto& [key, field] : state_dict.entries()) {
+    const auto [place, is_new] = tensors.emplace(parameter_name(key), field);
+    if (!is_new) {
+      field.fail(
+          fmt::format("is the same parameter as {} once the wrappers' prefixes are taken off", place->second.where()));
+    }
+  }
+  return tensors;
+}
+
+void check_names(const std::map<std::string, PickleField>& tensors, const ParameterList& parameters,
+                 const PickleField& state_dict) {
+  std::map<std::string, const Parameter*> needed;
+  for (const Parameter& parameter : parameters.list()) {
+    needed.emplace(parameter.name, &parameter);
+    if (!tensors.contains(parameter.name)) {
+      throw FormatError(state_dict.path(), fmt::format("{}.{}", state_dict.where(), parameter.name), "nothing",
+                        "a tensor " + shape_text(parameter.shape));
+    }
+  }
+  for (const auto& [name, field] : tensors) {
+    if (!needed.contains(name)) {
+      throw FormatError(field.path(), field.where(), field.value().description(),
+                        "nothing: the decoder that args.yaml describes has no such parameter");
+    }
+  }
+}
+
+void load_weights(const TorchArchiveReader& archive, const DecoderConfig& config, DecoderWeights& weights,
+                  const RunContext& context) {
+  const PickleField state_dict = archive.root_field().at(kStateDict);
+  const std::map<std::string, PickleField> tensors = tensors_by_name(state_dict);
+  const ParameterList parameters = parameters_of(config, weights);
+  check_names(tensors, parameters, state_dict);
+  const auto total = static_cast<std::int64_t>(parameters.list().size());
+  std::int64_t done = 0;
+  for (const Parameter& parameter : parameters.list()) {
+    context.cancel.check();
+    const PickleField& field = tensors.at(parameter.name);
+    const std::vector<std::int64_t>& shape = field.as_tensor().shape;
+    if (shape != parameter.shape) {
+      throw FormatError(field.path(), field.where(), "a tensor " + shape_text(shape), shape_text(parameter.shape));
+    }
+    std::vector<float> values = archive.read_float32(field);
+    if (!all_finite(values)) field.fail("holds a NaN or an infinity");
+    parameter.store(std::move(values));
+    context.progress.update("checkpoint", ++done, total);
+  }
+}
+
+/// The training run's own phoneme error rate, for reports only: whatever it is, the model can be used without it.
+std::optional<double> validation_error(const TorchArchiveReader& archive, const RunContext& context) {
+  const PickleField root = archive.root_field();
+  if (!root.has("val_PER")) return std::nullopt;
+  const PickleField field = root.at("val_PER");
+  const double* real = field.value().if_double();
+  const std::int64_t* integer = field.value().if_int();
+  const double value = real ? *real : integer ? static_cast<double>(*integer) : std::nan("");
+  if (std::isfinite(value) && value >= 0) return value;
+  context.log.warning(fmt::format("{}: val_PER: found {}, expected a number; it is ignored", field.path(),
+                                  field.value().description()));
+  return std::nullopt;
+}
+
+}  // namespace
+
+bool is_checkpoint_folder(const fs::path& path) { return !find_checkpoint_folder(path).empty(); }
+
+std::string checkpoint_sha256(const fs::path& folder) {
+  return sha256_of_file(checkpoint_folder(folder) / "best_checkpoint");
+}
+
+Checkpoint load_checkpoint(const fs::path& folder, const RunContext& context) {
+  const fs::path place = checkpoint_folder(folder);
+  Checkpoint checkpoint;
+  checkpoint.args_path = place / "args.yaml";
+  checkpoint.weights_path = place / "best_checkpoint";
+  checkpoint.args_yaml = read_file(checkpoint.args_path, kMaxArgsBytes);
+  checkpoint.config = parse_args_yaml(checkpoint.args_yaml, checkpoint.args_path.string());
+
+  const TorchArchiveReader archive(checkpoint.weights_path, context);
+  // Hashing reads the whole file, optimizer and all; loading waits for it only at the end.
+  std::future<std::string> sha256 = std::async(std::launch::async, sha256_of_file, checkpoint.weights_path);
+  load_weights(archive, checkpoint.config, checkpoint.weights, context);
+  checkpoint.val_per = validation_error(archive, context);
+  checkpoint.sha256 = sha256.get();
+  return checkpoint;
+}
+
+}  // namespace brainquant
