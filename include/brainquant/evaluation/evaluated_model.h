@@ -1,0 +1,37 @@
+// A model file on its way into an engine, and what results say about it.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "brainquant/model/config.h"
+#include "brainquant/runtime/engine_factory.h"
+#include "brainquant/support/run_context.h"
+
+namespace brainquant {
+
+struct ModelFacts {
+  std::string method;             // "fp32", "dynamic_qint8", ...
+  std::string path;               // as the user named it
+  std::string sha256;             // of the quantized file, or of best_checkpoint
+  std::string source_sha256;      // of the best_checkpoint that it was made of
+  std::int64_t bytes = 0;         // of the quantized file; of the fp32 parameters for a checkpoint
+  std::int64_t fp32_bytes = 0;    // 4 bytes for each parameter
+  std::optional<double> val_per;  // what the training run said of the checkpoint, a fraction
+};
+
+struct EvaluatedModel {
+  ModelFacts facts;
+  DecoderConfig config;
+  std::unique_ptr<Engine> engine;
+};
+
+/// Opens a quantized file, or a checkpoint folder as the fp32 baseline, and builds its engine; the GPU number is
+/// resolved (INT8 runs on the CPU and says so). Throws FileError (missing), FormatError (not a model), UsageError
+/// (options that the model's engine cannot follow).
+EvaluatedModel open_model(const std::filesystem::path& path, EngineOptions options, const RunContext& context = {});
+
+}  // namespace brainquant

@@ -1,0 +1,57 @@
+// What an evaluation is asked to do. Field names are the flags' names.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "brainquant/decoding/language_model.h"
+#include "brainquant/model/dataset.h"
+#include "brainquant/runtime/engine_factory.h"
+
+namespace brainquant {
+
+/// Which language model makes sentences of the logits.
+struct LanguageModelOptions {
+  bool skip_lm = false;
+  std::string lm = "redis";  // one of language_model_names()
+  std::string redis_host = "localhost";
+  int redis_port = 6379;
+  int redis_db = 0;
+  double lm_timeout = 60;  // seconds that one trial may take
+
+  /// Throws UsageError for an unknown name or a value outside its range. Says nothing about skip_lm.
+  void validate() const;
+};
+
+/// Names that --lm takes.
+std::vector<std::string> language_model_names();
+
+/// The language model that the options name. Throws UsageError as validate().
+std::unique_ptr<LanguageModel> make_language_model(const LanguageModelOptions& options);
+
+struct EvaluationOptions {
+  std::filesystem::path model_path;  // a quantized file, or a checkpoint folder: the fp32 baseline
+  DatasetOptions data;               // data_dir, csv_path, eval_type (split), sessions, max_trials
+  EngineOptions engine;              // engine, kernel, threads, gpu_number; as asked for, before resolve_gpu_number()
+  LanguageModelOptions language_model;
+  std::int64_t batch_size = 8;           // trials that the engine gets at once
+  bool streaming = false;                // bin by bin instead of whole trials
+  std::int64_t step_latency = 0;         // steps to time one by one after the evaluation; 0: none
+  std::filesystem::path output_csv;      // empty: quantized_rnn_{val|test}_results_YYYYmmdd_HHMMSS.csv beside the model
+  std::filesystem::path output_json;     // empty: none
+  std::filesystem::path submission_csv;  // empty: none; needs a language model
+  std::filesystem::path save_logits;     // empty: none; HDF5
+
+  /// Throws UsageError naming the option: a value outside its range, a train split, a submission without a language
+  /// model.
+  void validate() const;
+};
+
+/// The GPU to use: -1 (the CPU) when -1 is asked for or none is there (said in context.log). Throws UsageError for a
+/// number past those there.
+int resolve_gpu_number(int gpu_number, const RunContext& context);
+
+}  // namespace brainquant

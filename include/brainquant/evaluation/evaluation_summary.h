@@ -1,0 +1,85 @@
+// The result of an evaluation as its JSON file holds it (docs/results-schema.md).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "brainquant/evaluation/evaluated_model.h"
+#include "brainquant/evaluation/latency.h"
+#include "brainquant/evaluation/machine.h"
+#include "brainquant/evaluation/scores.h"
+
+namespace brainquant {
+
+inline constexpr int kResultsSchemaVersion = 1;
+
+/// One trial's counts: what paired comparisons need.
+struct TrialScore {
+  std::string label;  // "t15.2023.08.11/trial_0000"
+  std::string corpus;
+  std::int64_t bins = 0;
+  std::int64_t steps = 0;
+  std::int64_t true_length = 0;  // phonemes
+  std::int64_t distance = 0;     // published order
+  std::int64_t distance_ctc = 0;
+  std::int64_t true_words = 0;
+  std::int64_t word_distance = 0;
+};
+
+struct StepReport {
+  LatencySummary work;      // of a whole step
+  LatencySummary last_bin;  // from a step's last bin to its logits
+  double budget_ms = 0;
+};
+
+/// Times of the engine alone (model) and of the whole pipeline (wall), trials that earlier, killed runs finished left
+/// out.
+struct TimingReport {
+  std::int64_t trials = 0;    // that the times are of
+  double signal_seconds = 0;  // their length, 20 ms a bin
+  double model_seconds = 0;
+  double wall_seconds = 0;
+  double load_seconds = 0;  // opening the model
+
+  double model_ms_per_trial() const { return trials > 0 ? 1e3 * model_seconds / static_cast<double>(trials) : 0; }
+  double wall_ms_per_trial() const { return trials > 0 ? 1e3 * wall_seconds / static_cast<double>(trials) : 0; }
+  /// Seconds in the engine for each second of signal.
+  double real_time_factor() const { return signal_seconds > 0 ? model_seconds / signal_seconds : 0; }
+};
+
+struct EvaluationSummary {
+  std::string tool_version;
+  ModelFacts model;
+  std::string engine;
+  std::string instructions;
+  int threads = 0;
+  std::int64_t batch_size = 0;
+  bool streaming = false;
+  MachineFacts machine;
+  std::string eval_type;                // "val" or "test"
+  std::string data_fingerprint;         // SHA-256 of Dataset::fingerprint()
+  bool for_testing = false;             // --sessions or --max_trials left trials out
+  std::int64_t too_short = 0;           // trials without a step
+  std::int64_t resumed = 0;             // trials taken over from an earlier, killed run
+  std::optional<GroupedErrorRate> per;  // none for test
+  std::optional<GroupedErrorRate> per_ctc;
+  std::string language_model;  // "" if none was used
+  std::optional<GroupedErrorRate> wer;
+  double language_model_seconds = 0;
+  TimingReport timing;
+  std::optional<StepReport> step;
+  std::int64_t peak_memory_bytes = 0;
+  std::vector<TrialScore> trials;
+};
+
+/// Indented JSON with a line break at the end. The same text as long as the summary is the same.
+std::string evaluation_json(const EvaluationSummary& summary);
+
+/// Reads what evaluation_json() wrote. Throws FileError, FormatError (no JSON, another schema or version, a missing
+/// field).
+EvaluationSummary read_evaluation_json(const std::filesystem::path& path);
+
+}  // namespace brainquant

@@ -1,0 +1,54 @@
+// Finished trials of an evaluation that is under way, kept on disk so that a run that was killed goes on where it
+// stopped.
+//
+// Two files: NAME holds a line of JSON for the identity of the evaluation and one for every finished trial or sentence,
+// each durable before the next is begun; NAME.logits, only when logits are needed later, holds their float32 values one
+// trial after the other. What an interrupted append left behind is dropped when the journal is opened again.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "brainquant/evaluation/trial_result.h"
+#include "brainquant/runtime/engine.h"
+#include "brainquant/support/run_context.h"
+
+namespace brainquant {
+
+class Journal {
+ public:
+  /// Opens or begins the journal. Trials of an earlier run are taken over only if its identity was the same text;
+  /// otherwise they are dropped, and context.log says so. `trials` is the data set's size and `classes` the model's.
+  /// Throws FileError, also when another process has the journal open.
+  Journal(std::filesystem::path path, std::string identity, bool keep_logits, std::size_t trials, std::int64_t classes,
+          const RunContext& context = {});
+  ~Journal();
+  Journal(const Journal&) = delete;
+  Journal& operator=(const Journal&) = delete;
+
+  /// What earlier runs finished, and what was added since, by index.
+  const std::map<std::size_t, TrialResult>& trials() const;
+
+  /// Adds finished trials; `logits` are theirs, looked at only if the journal keeps logits. Durable on return.
+  void add(const std::vector<TrialResult>& results, const std::vector<Logits>& logits);
+  /// Adds what the language model made of a trial that is there already. Durable on return.
+  void add_sentence(std::size_t index, const std::string& language_model, const std::string& sentence, double seconds);
+  /// Forgets sentences that another language model made.
+  void keep_sentences_of(const std::string& language_model);
+
+  /// A trial's logits, if the journal keeps them. Throws FileError.
+  Logits logits(std::size_t index) const;
+
+  /// Removes the files: everything is in its final place.
+  void remove();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace brainquant

@@ -1,0 +1,39 @@
+// How long decoding takes when bins come one by one.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "brainquant/runtime/engine.h"
+
+namespace brainquant {
+
+/// What a step may take: the bins from one step to the next last 80 ms with the baseline's stride of 4.
+double step_budget_ms(const DecoderConfig& config);
+
+/// p-quantile (0..1) by linear interpolation between the two nearest of the sorted values, as numpy.quantile's default;
+/// 0 of nothing.
+double quantile(std::vector<double> values, double p);
+
+/// Of a set of times, in milliseconds.
+struct LatencySummary {
+  std::int64_t count = 0;
+  double p50_ms = 0;
+  double p99_ms = 0;
+  double max_ms = 0;
+};
+LatencySummary summarize_seconds(const std::vector<double>& seconds);
+
+/// Times of steps, in seconds. A trial's first step is left out: it takes a whole patch of bins, the others only a
+/// stride.
+struct StepTimes {
+  std::vector<double> work;      // all push() and prepare() from one step's logits to the next
+  std::vector<double> last_bin;  // the push() of the bin that completes the step
+};
+
+/// Decodes a whole trial by push(), with prepare() after each bin, as a live system that idles between bins does. Adds
+/// to `times`. Returns its logits and adds the time spent to `seconds`.
+Logits decode_bin_by_bin(Engine& engine, const EngineInput& input, StepTimes& times, double& seconds);
+
+}  // namespace brainquant

@@ -1,0 +1,45 @@
+// Trials through the decoder: reading, smoothing, the engine and what is done with the logits overlap, each on a thread
+// of its own, with bounded queues between them.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "brainquant/evaluation/latency.h"
+#include "brainquant/model/dataset.h"
+#include "brainquant/runtime/engine.h"
+#include "brainquant/support/run_context.h"
+
+namespace brainquant {
+
+/// A decoded trial. Its `trial.features` are gone.
+struct DecodedTrial {
+  Trial trial;
+  Logits logits;             // no steps if the trial is too short for one
+  double model_seconds = 0;  // its share of the time its batch spent in the engine, by smoothed bins
+};
+
+struct PipelineOptions {
+  std::int64_t batch_size = 8;
+  bool streaming = false;  // by push() and prepare(), a trial at a time
+  /// Trials are looked at this far ahead (bytes of smoothed features, at least one batch) to make batches of like
+  /// lengths.
+  std::size_t window_bytes = std::size_t{48} << 20;
+};
+
+/// Called with the trials of one batch, on one thread that is not the caller's, one call at a time. What it throws ends
+/// the run.
+using DecodedBatch = std::function<void(std::vector<DecodedTrial>)>;
+
+/// Decodes the trials `order` of the data set; they come out in an order that depends on their lengths. `times` is
+/// filled when streaming. Throws what reading, the engine or `consume` throws; WorkError naming a trial whose logits
+/// are not finite; Interrupted. All that was decoded before a failure has been given to `consume` by then.
+void run_pipeline(Dataset& dataset, const std::vector<std::size_t>& order, Engine& engine,
+                  const PipelineOptions& options, const DecodedBatch& consume, StepTimes& times,
+                  const RunContext& context = {});
+
+/// Times single steps over the first trials, until `steps` have been seen or there are no more trials.
+StepTimes measure_steps(Dataset& dataset, Engine& engine, std::int64_t steps, const RunContext& context = {});
+
+}  // namespace brainquant

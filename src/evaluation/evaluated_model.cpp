@@ -1,0 +1,62 @@
+#include "brainquant/evaluation/evaluated_model.h"
+
+#include <fmt/format.h>
+
+#include "brainquant/evaluation/evaluation_options.h"
+#include "brainquant/quantization/quantized_file.h"
+#include "brainquant/support/error.h"
+#include "brainquant/support/sha256.h"
+
+namespace brainquant {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::int64_t kBytesPerFloat = 4;
+
+EvaluatedModel open_checkpoint(const fs::path& path, const EngineOptions& options, const RunContext& context) {
+  const Checkpoint checkpoint = load_checkpoint(path, context);
+  const std::int64_t bytes = kBytesPerFloat * checkpoint.config.parameter_count();
+  EvaluatedModel model;
+  model.facts = {"fp32", path.string(), checkpoint.sha256, checkpoint.sha256, bytes, bytes, checkpoint.val_per};
+  model.config = checkpoint.config;
+  model.engine = make_engine(checkpoint.config, checkpoint.weights, options);
+  return model;
+}
+
+EvaluatedModel open_quantized(const fs::path& path, EngineOptions options, const RunContext& context) {
+  const QuantizedModel quantized = load_quantized_model(path, context);
+  if (quantized.options.dtype == Dtype::qint8 && options.gpu_number >= 0) {
+    context.log.info("INT8 models run on the CPU");
+    options.gpu_number = -1;
+  }
+  EvaluatedModel model;
+  model.facts = {quantized.options.method_name(),
+                 path.string(),
+                 sha256_of_file(path),
+                 quantized.provenance.source_sha256,
+                 static_cast<std::int64_t>(fs::file_size(path)),
+                 kBytesPerFloat * quantized.config.parameter_count(),
+                 quantized.provenance.val_per};
+  model.config = quantized.config;
+  model.engine = make_engine(quantized, options);
+  return model;
+}
+
+}  // namespace
+
+EvaluatedModel open_model(const fs::path& path, EngineOptions options, const RunContext& context) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (!fs::exists(status)) throw FileError(path.string(), "no such file or folder");
+  options.gpu_number = resolve_gpu_number(options.gpu_number, context);
+  if (!fs::is_directory(status)) return open_quantized(path, options, context);
+  if (!is_checkpoint_folder(path)) {
+    throw FileError(path.string(),
+                    "a folder without checkpoint/best_checkpoint: name a quantized file or a checkpoint folder");
+  }
+  return open_checkpoint(path, options, context);
+}
+
+}  // namespace brainquant

@@ -1,0 +1,80 @@
+#include "brainquant/evaluation/evaluation_options.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "brainquant/decoding/redis_language_model.h"
+#include "brainquant/runtime/libtorch_environment.h"
+#include "brainquant/support/error.h"
+
+namespace brainquant {
+
+namespace {
+
+constexpr std::int64_t kMostTrialsInABatch = 4096;
+constexpr const char* kWithoutAServer = "phonemes need no language model: --skip_lm";
+
+RedisOptions redis_options(const LanguageModelOptions& options) {
+  RedisOptions redis;
+  redis.host = options.redis_host;
+  redis.port = options.redis_port;
+  redis.database = options.redis_db;
+  redis.deadline_seconds = options.lm_timeout;
+  redis.hint = kWithoutAServer;
+  return redis;
+}
+
+}  // namespace
+
+std::vector<std::string> language_model_names() { return {"redis"}; }
+
+void LanguageModelOptions::validate() const {
+  const std::vector<std::string> names = language_model_names();
+  if (std::find(names.begin(), names.end(), lm) == names.end()) {
+    throw UsageError(fmt::format("--lm: found '{}', expected one of {}", lm, fmt::join(names, ", ")));
+  }
+  redis_options(*this).validate();
+}
+
+std::unique_ptr<LanguageModel> make_language_model(const LanguageModelOptions& options) {
+  options.validate();
+  return std::make_unique<RedisLanguageModel>(redis_options(options));
+}
+
+void EvaluationOptions::validate() const {
+  if (data.split == Split::train) throw UsageError("--eval_type: found 'train', expected val or test");
+  if (data.max_trials && *data.max_trials < 1) {
+    throw UsageError(fmt::format("--max_trials: found {}, expected at least 1", *data.max_trials));
+  }
+  if (batch_size < 1 || batch_size > kMostTrialsInABatch) {
+    throw UsageError(fmt::format("--batch_size: found {}, expected 1 to {}", batch_size, kMostTrialsInABatch));
+  }
+  if (step_latency < 0) {
+    throw UsageError(fmt::format("--step_latency: found {}, expected at least 0", step_latency));
+  }
+  if (engine.threads < 0) throw UsageError(fmt::format("--threads: found {}, expected at least 0", engine.threads));
+  if (!submission_csv.empty() && language_model.skip_lm) {
+    throw UsageError("--submission_csv holds sentences: it contradicts --skip_lm");
+  }
+  if (!language_model.skip_lm) language_model.validate();
+}
+
+int resolve_gpu_number(int gpu_number, const RunContext& context) {
+  if (gpu_number < -1) {
+    throw UsageError(fmt::format("--gpu_number: found {}, expected -1 (the CPU) or the number of a GPU", gpu_number));
+  }
+  if (gpu_number == -1) return -1;
+  const int count = libtorch_gpu_count();
+  if (count == 0) {
+    context.log.info("no GPU here: running on the CPU");
+    return -1;
+  }
+  if (gpu_number >= count) {
+    throw UsageError(fmt::format("--gpu_number: found {}, expected at most {}", gpu_number, count - 1));
+  }
+  return gpu_number;
+}
+
+}  // namespace brainquant

@@ -1,0 +1,277 @@
+#include "brainquant/evaluation/evaluator.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <chrono>
+#include <ctime>
+
+#include "brainquant/decoding/phonemes.h"
+#include "brainquant/evaluation/journal.h"
+#include "brainquant/evaluation/pipeline.h"
+#include "brainquant/evaluation/results_files.h"
+#include "brainquant/support/atomic_file.h"
+#include "brainquant/support/error.h"
+#include "brainquant/support/sha256.h"
+#include "brainquant/version.h"
+#include "evaluation/saved_logits.h"
+
+namespace brainquant {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+fs::path folder_of_model(const fs::path& model) {
+  if (fs::is_directory(model)) return model;
+  return model.has_parent_path() ? model.parent_path() : fs::path(".");
+}
+
+fs::path timestamped_csv(const EvaluationOptions& options) {
+  const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  std::tm local{};
+  ::localtime_r(&now, &local);
+  return folder_of_model(options.model_path) /
+         fmt::format("quantized_rnn_{}_results_{:%Y%m%d_%H%M%S}.csv", name_of(options.data.split), local);
+}
+
+fs::path journal_path(const EvaluationOptions& options) {
+  if (!options.output_csv.empty()) return options.output_csv.string() + ".partial";
+  return folder_of_model(options.model_path) /
+         fmt::format("quantized_rnn_{}_results.partial", name_of(options.data.split));
+}
+
+// Fails now rather than after an hour's work.
+void check_can_be_written(const fs::path& path) {
+  if (!path.empty()) const AtomicFile probe(path);
+}
+
+TrialResult result_of(DecodedTrial& decoded) {
+  TrialResult result;
+  Trial& trial = decoded.trial;
+  result.index = trial.index;
+  result.session = std::move(trial.session);
+  result.name = std::move(trial.name);
+  result.block = trial.block;
+  result.trial = trial.trial;
+  result.corpus = std::move(trial.corpus);
+  result.bins = trial.bins;
+  result.steps = decoded.logits.steps;
+  const std::vector<int> classes =
+      argmax_classes({decoded.logits.values.data(), decoded.logits.steps, decoded.logits.classes});
+  result.phonemes = collapse_published(classes);
+  result.phonemes_ctc = collapse_ctc(classes);
+  result.true_phonemes = std::move(trial.phonemes);
+  result.true_sentence = std::move(trial.sentence);
+  result.model_seconds = decoded.model_seconds;
+  return result;
+}
+
+/// One evaluation under way.
+class Evaluation {
+ public:
+  Evaluation(const EvaluationOptions& options, const RunContext& context)
+      : options_(options),
+        context_(context),
+        csv_(options.output_csv.empty() ? timestamped_csv(options) : options.output_csv) {}
+
+  EvaluationOutcome run();
+
+ private:
+  std::string identity() const;
+  void describe();
+  void decode_trials();
+  void measure_single_steps();
+  void score();
+  void make_sentences();
+  void write(bool with_sentences);
+  std::vector<TrialResult> results() const;
+
+  const EvaluationOptions& options_;
+  const RunContext& context_;
+  fs::path csv_;
+  std::unique_ptr<LanguageModel> language_model_;
+  EvaluatedModel model_;
+  std::unique_ptr<Dataset> dataset_;
+  std::unique_ptr<Journal> journal_;
+  EvaluationSummary summary_;
+};
+
+// Everything that decides the logits, the trials or the times.
+std::string Evaluation::identity() const {
+  return fmt::format("tool {}; model {}; engine {} {}; threads {}; batch {}; streaming {}; cpu {}; data {}", kVersion,
+                     summary_.model.sha256, summary_.engine, summary_.instructions, summary_.threads,
+                     summary_.batch_size, summary_.streaming, summary_.machine.cpu, summary_.data_fingerprint);
+}
+
+void Evaluation::describe() {
+  summary_.tool_version = kVersion;
+  summary_.model = model_.facts;
+  summary_.engine = model_.engine->name();
+  summary_.instructions = model_.engine->instructions();
+  summary_.threads = options_.engine.effective_threads();
+  summary_.batch_size = options_.streaming ? 1 : options_.batch_size;
+  summary_.streaming = options_.streaming;
+  summary_.machine = machine_facts();
+  summary_.eval_type = name_of(options_.data.split);
+  const std::string fingerprint = dataset_->fingerprint();
+  summary_.data_fingerprint = sha256_of_bytes(fingerprint.data(), fingerprint.size());
+  summary_.for_testing = !options_.data.sessions.empty() || options_.data.max_trials.has_value();
+  if (summary_.for_testing) context_.log.warning("for testing only: --sessions or --max_trials leave trials out");
+}
+
+void Evaluation::decode_trials() {
+  std::vector<std::size_t> order;
+  for (std::size_t i = 0; i < dataset_->size(); ++i) {
+    if (!journal_->trials().contains(i)) order.push_back(i);
+  }
+  summary_.resumed = static_cast<std::int64_t>(journal_->trials().size());
+  const auto total = static_cast<std::int64_t>(dataset_->size());
+  context_.progress.update("trials", summary_.resumed, total);
+  StepTimes times;
+  const Clock::time_point start = Clock::now();
+  run_pipeline(
+      *dataset_, order, *model_.engine, {options_.batch_size, options_.streaming},
+      [&](std::vector<DecodedTrial> batch) {
+        std::vector<TrialResult> results;
+        std::vector<Logits> logits;
+        for (DecodedTrial& decoded : batch) {
+          results.push_back(result_of(decoded));
+          logits.push_back(std::move(decoded.logits));
+          summary_.timing.trials += 1;
+          summary_.timing.signal_seconds += 0.02 * static_cast<double>(results.back().bins);
+          summary_.timing.model_seconds += results.back().model_seconds;
+        }
+        journal_->add(results, logits);
+        context_.progress.update("trials", static_cast<std::int64_t>(journal_->trials().size()), total);
+      },
+      times, context_);
+  summary_.timing.wall_seconds = seconds_since(start);
+  if (options_.streaming && !times.work.empty()) {
+    summary_.step =
+        StepReport{summarize_seconds(times.work), summarize_seconds(times.last_bin), step_budget_ms(model_.config)};
+  }
+}
+
+void Evaluation::measure_single_steps() {
+  if (options_.step_latency == 0 || options_.streaming) return;
+  const StepTimes times = measure_steps(*dataset_, *model_.engine, options_.step_latency, context_);
+  if (times.work.empty()) {
+    context_.log.warning("no trial has two steps: the time of a step was not measured");
+    return;
+  }
+  summary_.step =
+      StepReport{summarize_seconds(times.work), summarize_seconds(times.last_bin), step_budget_ms(model_.config)};
+}
+
+std::vector<TrialResult> Evaluation::results() const {
+  std::vector<TrialResult> trials;
+  for (const auto& [index, trial] : journal_->trials()) trials.push_back(trial);
+  return trials;
+}
+
+void Evaluation::score() {
+  const std::vector<TrialResult> trials = results();
+  const bool labelled = options_.data.split != Split::test;
+  summary_.trials.clear();
+  summary_.too_short = 0;
+  for (const TrialResult& trial : trials) {
+    TrialScore score;
+    score.label = trial.session + "/" + trial.name;
+    score.corpus = trial.corpus;
+    score.bins = trial.bins;
+    score.steps = trial.steps;
+    if (trial.steps == 0) ++summary_.too_short;
+    if (labelled) {
+      score.true_length = static_cast<std::int64_t>(trial.true_phonemes.size());
+      score.distance = trial.phoneme_edits().distance();
+      score.distance_ctc = trial.phoneme_edits_ctc().distance();
+      score.true_words = trial.true_words();
+      if (trial.sentence) score.word_distance = trial.word_edits().distance();
+    }
+    summary_.trials.push_back(std::move(score));
+  }
+  if (labelled) {
+    summary_.per = phoneme_error_rate(trials);
+    summary_.per_ctc = phoneme_error_rate_ctc(trials);
+  }
+}
+
+void Evaluation::make_sentences() {
+  const std::string maker = language_model_->description();
+  journal_->keep_sentences_of(maker);
+  const auto total = static_cast<std::int64_t>(dataset_->size());
+  for (std::size_t index = 0; index < dataset_->size(); ++index) {
+    context_.progress.update("sentences", static_cast<std::int64_t>(index), total);
+    if (journal_->trials().at(index).sentence) continue;
+    context_.cancel.check();
+    const Clock::time_point start = Clock::now();
+    const Logits logits = journal_->logits(index);
+    const std::vector<SentenceCandidate> candidates =
+        language_model_->decode({logits.values.data(), logits.steps, logits.classes}, context_);
+    journal_->add_sentence(index, maker, candidates.empty() ? "" : candidates.front().sentence, seconds_since(start));
+  }
+  context_.progress.update("sentences", total, total);
+  const std::vector<TrialResult> trials = results();
+  summary_.language_model = maker;
+  summary_.language_model_seconds = 0;
+  for (const TrialResult& trial : trials) summary_.language_model_seconds += trial.language_model_seconds;
+  if (options_.data.split != Split::test) summary_.wer = word_error_rate(trials);
+}
+
+void Evaluation::write(bool with_sentences) {
+  const std::vector<TrialResult> trials = results();
+  const Split split = options_.data.split;
+  write_file_atomically(csv_, with_sentences ? sentences_csv(trials, split) : phonemes_csv(trials, split));
+  if (with_sentences && !options_.submission_csv.empty()) {
+    write_file_atomically(options_.submission_csv, submission_csv(trials));
+  }
+  summary_.peak_memory_bytes = peak_memory_bytes();
+  if (!options_.output_json.empty()) write_file_atomically(options_.output_json, evaluation_json(summary_));
+}
+
+EvaluationOutcome Evaluation::run() {
+  options_.validate();
+  if (!options_.language_model.skip_lm) language_model_ = make_language_model(options_.language_model);
+  const Clock::time_point start = Clock::now();
+  model_ = open_model(options_.model_path, options_.engine, context_);
+  summary_.timing.load_seconds = seconds_since(start);
+  dataset_ = std::make_unique<Dataset>(model_.config, options_.data, context_);
+  for (const fs::path& path : {csv_, options_.output_json, options_.submission_csv, options_.save_logits}) {
+    check_can_be_written(path);
+  }
+  describe();
+  const bool keep_logits = language_model_ != nullptr || !options_.save_logits.empty();
+  journal_ = std::make_unique<Journal>(journal_path(options_), identity() + (keep_logits ? "; logits" : ""),
+                                       keep_logits, dataset_->size(), model_.config.n_classes, context_);
+  decode_trials();
+  measure_single_steps();
+  score();
+  if (!options_.save_logits.empty()) save_logits(*journal_, options_.save_logits, context_);
+  write(false);
+  if (language_model_) {
+    try {
+      make_sentences();
+    } catch (const std::exception&) {
+      context_.log.warning(fmt::format("no sentences; the phoneme results are in {}, and the next run goes on from {}",
+                                       csv_.string(), journal_path(options_).string()));
+      throw;
+    }
+    score();
+    write(true);
+  }
+  journal_->remove();
+  return {std::move(summary_), csv_};
+}
+
+}  // namespace
+
+EvaluationOutcome evaluate(const EvaluationOptions& options, const RunContext& context) {
+  return Evaluation(options, context).run();
+}
+
+}  // namespace brainquant

@@ -1,0 +1,68 @@
+#include "brainquant/evaluation/latency.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+namespace brainquant {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+}  // namespace
+
+double step_budget_ms(const DecoderConfig& config) { return 20.0 * static_cast<double>(config.bins_between_steps()); }
+
+double quantile(std::vector<double> values, double p) {
+  if (values.empty()) return 0;
+  std::sort(values.begin(), values.end());
+  const double at = p * static_cast<double>(values.size() - 1);
+  const auto below = static_cast<std::size_t>(at);
+  const std::size_t above = std::min(below + 1, values.size() - 1);
+  return values[below] + (at - static_cast<double>(below)) * (values[above] - values[below]);
+}
+
+LatencySummary summarize_seconds(const std::vector<double>& seconds) {
+  LatencySummary summary;
+  summary.count = static_cast<std::int64_t>(seconds.size());
+  summary.p50_ms = 1e3 * quantile(seconds, 0.5);
+  summary.p99_ms = 1e3 * quantile(seconds, 0.99);
+  summary.max_ms = 1e3 * quantile(seconds, 1.0);
+  return summary;
+}
+
+Logits decode_bin_by_bin(Engine& engine, const EngineInput& input, StepTimes& times, double& seconds) {
+  const DecoderConfig& config = engine.config();
+  Logits logits;
+  logits.classes = config.n_classes;
+  logits.values.resize(static_cast<std::size_t>(config.steps_of(input.bins) * logits.classes));
+  const Clock::time_point start = Clock::now();
+  const std::unique_ptr<EngineState> state = engine.make_state(input.session_index);
+  double work = 0;
+  std::vector<float> step(static_cast<std::size_t>(logits.classes));
+  for (std::int64_t bin = 0; bin < input.bins; ++bin) {
+    const Clock::time_point pushed = Clock::now();
+    const bool complete = engine.push(*state, input.features + bin * config.n_input_features, step.data());
+    const double push_seconds = seconds_since(pushed);
+    work += push_seconds;
+    if (complete) {
+      std::copy(step.begin(), step.end(), logits.values.begin() + logits.steps * logits.classes);
+      if (logits.steps > 0) {
+        times.work.push_back(work);
+        times.last_bin.push_back(push_seconds);
+      }
+      ++logits.steps;
+      work = 0;
+    }
+    const Clock::time_point idle = Clock::now();
+    engine.prepare(*state);
+    work += seconds_since(idle);
+  }
+  seconds += seconds_since(start);
+  return logits;
+}
+
+}  // namespace brainquant

@@ -1,0 +1,198 @@
+#include "brainquant/evaluation/pipeline.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <numeric>
+#include <thread>
+
+#include "brainquant/model/smoothing.h"
+#include "brainquant/support/error.h"
+#include "evaluation/bounded_queue.h"
+
+namespace brainquant {
+
+namespace {
+
+struct PreparedTrial {
+  Trial trial;
+  std::vector<float> smoothed;
+  std::int64_t bins = 0;  // after smoothing
+
+  std::size_t bytes() const { return smoothed.size() * sizeof(float); }
+  EngineInput input() const { return {smoothed.data(), bins, trial.session_index}; }
+};
+
+using PreparedBatch = std::vector<PreparedTrial>;
+
+PreparedTrial prepare(Trial trial, const DecoderConfig& config, const std::vector<float>& taps) {
+  PreparedTrial prepared;
+  prepared.bins = smooth(trial.features.data(), trial.bins, config.n_input_features, taps, prepared.smoothed);
+  trial.features = {};
+  prepared.trial = std::move(trial);
+  return prepared;
+}
+
+// Cuts what was read ahead into batches of trials of like lengths. False if nobody wants them any more.
+bool push_batches(PreparedBatch window, std::int64_t batch_size, BoundedQueue<PreparedBatch>& batches) {
+  std::stable_sort(window.begin(), window.end(),
+                   [](const PreparedTrial& a, const PreparedTrial& b) { return a.bins < b.bins; });
+  const auto size = static_cast<std::size_t>(batch_size);
+  for (std::size_t begin = 0; begin < window.size(); begin += size) {
+    const auto first = window.begin() + static_cast<std::ptrdiff_t>(begin);
+    const auto last = window.begin() + static_cast<std::ptrdiff_t>(std::min(begin + size, window.size()));
+    if (!batches.push(PreparedBatch(std::make_move_iterator(first), std::make_move_iterator(last)))) return false;
+  }
+  return true;
+}
+
+void prepare_all(TrialReader& reader, const DecoderConfig& config, const PipelineOptions& options,
+                 BoundedQueue<PreparedBatch>& batches) {
+  const std::vector<float> taps = smoothing_taps(config.smoothing);
+  PreparedBatch window;
+  std::size_t bytes = 0;
+  while (std::optional<Trial> trial = reader.next()) {
+    window.push_back(prepare(std::move(*trial), config, taps));
+    bytes += window.back().bytes();
+    const bool full_batches = window.size() % static_cast<std::size_t>(options.batch_size) == 0;
+    if (full_batches && bytes >= options.window_bytes) {
+      if (!push_batches(std::move(window), options.batch_size, batches)) return;
+      window = {};
+      bytes = 0;
+    }
+  }
+  push_batches(std::move(window), options.batch_size, batches);
+}
+
+void check_finite(const DecodedTrial& decoded) {
+  const std::vector<float>& values = decoded.logits.values;
+  if (!std::all_of(values.begin(), values.end(), [](float x) { return std::isfinite(x); })) {
+    throw WorkError(
+        fmt::format("{}/{}: the decoder's logits are not finite", decoded.trial.session, decoded.trial.name));
+  }
+}
+
+std::vector<Logits> decode_whole(Engine& engine, const std::vector<EngineInput>& inputs, double& seconds) {
+  const auto start = std::chrono::steady_clock::now();
+  std::vector<Logits> logits = engine.decode(inputs);
+  seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return logits;
+}
+
+std::vector<DecodedTrial> decode(PreparedBatch batch, Engine& engine, bool streaming, StepTimes& times) {
+  const DecoderConfig& config = engine.config();
+  std::vector<EngineInput> inputs;
+  std::vector<std::size_t> long_enough;
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    if (config.steps_of(batch[i].bins) == 0) continue;
+    inputs.push_back(batch[i].input());
+    long_enough.push_back(i);
+  }
+  std::vector<Logits> logits(inputs.size());
+  std::vector<double> seconds(inputs.size());
+  if (streaming) {
+    for (std::size_t i = 0; i < inputs.size(); ++i) logits[i] = decode_bin_by_bin(engine, inputs[i], times, seconds[i]);
+  } else if (!inputs.empty()) {
+    double total = 0;
+    logits = decode_whole(engine, inputs, total);
+    const double bins = std::accumulate(inputs.begin(), inputs.end(), 0.0, [](double sum, const EngineInput& input) {
+      return sum + static_cast<double>(input.bins);
+    });
+    for (std::size_t i = 0; i < inputs.size(); ++i) seconds[i] = total * static_cast<double>(inputs[i].bins) / bins;
+  }
+  std::vector<DecodedTrial> decoded(batch.size());
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    decoded[i].trial = std::move(batch[i].trial);
+    decoded[i].logits.classes = config.n_classes;
+  }
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    decoded[long_enough[i]].logits = std::move(logits[i]);
+    decoded[long_enough[i]].model_seconds = seconds[i];
+    check_finite(decoded[long_enough[i]]);
+  }
+  return decoded;
+}
+
+// A stage on a thread of its own. Whatever it throws is kept for join(); the queue on its way is released by `release`.
+class Stage {
+ public:
+  template <typename Work, typename Release>
+  Stage(Work work, Release release)
+      : thread_([this, work, release] {
+          try {
+            work();
+            release(std::exception_ptr());
+          } catch (...) {
+            failure_ = std::current_exception();
+            release(failure_);
+          }
+        }) {}
+  ~Stage() {
+    if (thread_.joinable()) thread_.join();
+  }
+  void join() {
+    thread_.join();
+    if (failure_) std::rethrow_exception(failure_);
+  }
+
+ private:
+  std::exception_ptr failure_;
+  std::thread thread_;
+};
+
+}  // namespace
+
+void run_pipeline(Dataset& dataset, const std::vector<std::size_t>& order, Engine& engine,
+                  const PipelineOptions& options, const DecodedBatch& consume, StepTimes& times,
+                  const RunContext& context) {
+  if (options.batch_size < 1) throw UsageError("the batch size must be at least 1");
+  TrialReader reader(dataset, order);
+  BoundedQueue<PreparedBatch> batches(2);
+  BoundedQueue<std::vector<DecodedTrial>> results(2);
+  Stage prepare_stage([&] { prepare_all(reader, engine.config(), options, batches); },
+                      [&](std::exception_ptr failure) { batches.finish(failure); });
+  Stage consume_stage(
+      [&] {
+        while (auto batch = results.pop()) consume(std::move(*batch));
+      },
+      [&](std::exception_ptr) { results.stop(); });
+  try {
+    for (;;) {
+      context.cancel.check();
+      std::optional<PreparedBatch> batch = batches.pop();
+      if (!batch) break;
+      if (!results.push(decode(std::move(*batch), engine, options.streaming, times))) break;
+    }
+  } catch (...) {
+    batches.stop();
+    results.finish();
+    throw;  // the stages' destructors wait for what was decoded to be consumed
+  }
+  batches.stop();
+  results.finish();
+  consume_stage.join();
+  prepare_stage.join();
+}
+
+StepTimes measure_steps(Dataset& dataset, Engine& engine, std::int64_t steps, const RunContext& context) {
+  const DecoderConfig& config = engine.config();
+  const std::vector<float> taps = smoothing_taps(config.smoothing);
+  StepTimes times;
+  for (std::size_t index = 0; index < dataset.size(); ++index) {
+    if (static_cast<std::int64_t>(times.work.size()) >= steps) break;
+    context.cancel.check();
+    const PreparedTrial trial = prepare(dataset.read(index), config, taps);
+    double seconds = 0;
+    decode_bin_by_bin(engine, trial.input(), times, seconds);
+  }
+  const auto most = static_cast<std::size_t>(std::max<std::int64_t>(steps, 0));
+  if (times.work.size() > most) {
+    times.work.resize(most);
+    times.last_bin.resize(most);
+  }
+  return times;
+}
+
+}  // namespace brainquant

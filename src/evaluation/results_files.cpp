@@ -1,0 +1,56 @@
+#include "brainquant/evaluation/results_files.h"
+
+#include "brainquant/decoding/phonemes.h"
+#include "brainquant/io/csv.h"
+
+namespace brainquant {
+
+namespace {
+
+std::vector<std::string> identification(const TrialResult& trial) {
+  return {trial.session, std::to_string(trial.block), std::to_string(trial.trial)};
+}
+
+}  // namespace
+
+std::string phonemes_csv(std::span<const TrialResult> trials, Split split) {
+  const bool labelled = split != Split::test;
+  std::vector<std::string> header = {"session", "block", "trial", "pred_phonemes"};
+  if (labelled) header.push_back("true_phonemes");
+  std::string text = csv_row(header);
+  for (const TrialResult& trial : trials) {
+    std::vector<std::string> fields = identification(trial);
+    fields.push_back(phoneme_text(trial.phonemes));
+    if (labelled) fields.push_back(phoneme_text(trial.true_phonemes));
+    text += csv_row(fields);
+  }
+  return text;
+}
+
+std::string sentences_csv(std::span<const TrialResult> trials, Split split) {
+  const bool labelled = split != Split::test;
+  std::vector<std::string> header = {"session", "block", "trial", "true_sentence", "pred_sentence"};
+  if (labelled) header.insert(header.end(), {"edit_distance", "num_words"});
+  std::string text = csv_row(header);
+  for (const TrialResult& trial : trials) {
+    std::vector<std::string> fields = identification(trial);
+    fields.push_back(trial.true_sentence);
+    fields.push_back(trial.sentence.value_or(""));
+    if (labelled) {
+      fields.push_back(std::to_string(trial.word_edits().distance()));
+      fields.push_back(std::to_string(trial.true_words()));
+    }
+    text += csv_row(fields);
+  }
+  return text;
+}
+
+std::string submission_csv(std::span<const TrialResult> trials) {
+  std::string text = csv_row({"id", "text"});
+  for (std::size_t id = 0; id < trials.size(); ++id) {
+    text += csv_row({std::to_string(id), trials[id].sentence.value_or("")});
+  }
+  return text;
+}
+
+}  // namespace brainquant

@@ -1,0 +1,45 @@
+#include "brainquant/evaluation/scores.h"
+
+namespace brainquant {
+
+EditCounts TrialResult::word_edits() const {
+  return edit_counts(words_of(normalize_sentence(true_sentence)), words_of(normalize_sentence(sentence.value_or(""))));
+}
+
+std::int64_t TrialResult::true_words() const {
+  return static_cast<std::int64_t>(words_of(normalize_sentence(true_sentence)).size());
+}
+
+void GroupedErrorRate::add(const TrialResult& trial, const EditCounts& trial_edits, std::int64_t true_length) {
+  const std::int64_t distance = trial_edits.distance();
+  total.add(distance, true_length);
+  edits.substitutions += trial_edits.substitutions;
+  edits.deletions += trial_edits.deletions;
+  edits.insertions += trial_edits.insertions;
+  sessions[trial.session].add(distance, true_length);
+  corpora[trial.corpus].add(distance, true_length);
+}
+
+GroupedErrorRate phoneme_error_rate(std::span<const TrialResult> trials) {
+  GroupedErrorRate rate;
+  for (const TrialResult& trial : trials) {
+    rate.add(trial, trial.phoneme_edits(), static_cast<std::int64_t>(trial.true_phonemes.size()));
+  }
+  return rate;
+}
+
+GroupedErrorRate phoneme_error_rate_ctc(std::span<const TrialResult> trials) {
+  GroupedErrorRate rate;
+  for (const TrialResult& trial : trials) {
+    rate.add(trial, trial.phoneme_edits_ctc(), static_cast<std::int64_t>(trial.true_phonemes.size()));
+  }
+  return rate;
+}
+
+GroupedErrorRate word_error_rate(std::span<const TrialResult> trials) {
+  GroupedErrorRate rate;
+  for (const TrialResult& trial : trials) rate.add(trial, trial.word_edits(), trial.true_words());
+  return rate;
+}
+
+}  // namespace brainquant
