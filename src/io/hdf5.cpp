@@ -81,7 +81,7 @@ std::string storage_problem(const H5::H5File& file, const H5::DataSet& data, con
       hsize_t chunks = 1;
       for (std::size_t i = 0; i < sizes.size(); ++i) chunks *= (sizes[i] + chunk[i] - 1) / chunk[i];
       hsize_t chunks_stored = 0;
-      checked(H5Dget_num_chunks(data.getId(), H5S_ALL, &chunks_stored), "H5Dget_num_chunks");
+      checked(H5Dget_num_chunks(data.getId(), data.getSpace().getId(), &chunks_stored), "H5Dget_num_chunks");
       return chunks_stored < chunks ? "the file does not hold all of its values" : "";
     }
     default:
@@ -143,7 +143,7 @@ struct Hdf5Group::Impl {
   H5::H5File file;
   H5::Group group;
 
-  std::string where(const std::string& object) const { return name + "/" + object; }
+  std::string where(const std::string& object) const { return name == "/" ? name + object : name + "/" + object; }
 
   H5::DataSet open(const std::string& dataset) const {
     require_link(group, path, where(dataset), dataset);
@@ -170,6 +170,21 @@ Hdf5Group& Hdf5Group::operator=(Hdf5Group&& other) noexcept {
   return *this;
 }
 Hdf5Group::~Hdf5Group() { hdf5::destroy(impl_); }
+
+std::vector<std::string> Hdf5Group::names() const {
+  return call(impl_->path, impl_->name, [&] {
+    std::vector<std::string> names;
+    const auto add = [](hid_t /*group*/, const char* name, const H5L_info_t* /*info*/, void* list) -> herr_t {
+      auto& all = *static_cast<std::vector<std::string>*>(list);
+      if (all.size() >= kMostNames) return -1;
+      all.emplace_back(name);
+      return 0;
+    };
+    checked(H5Literate(impl_->group.getId(), H5_INDEX_NAME, H5_ITER_NATIVE, nullptr, add, &names), "H5Literate");
+    std::sort(names.begin(), names.end());
+    return names;
+  });
+}
 
 bool Hdf5Group::has_dataset(const std::string& dataset) const {
   return call(impl_->path, impl_->where(dataset),
@@ -247,24 +262,9 @@ Hdf5File::~Hdf5File() { hdf5::destroy(impl_); }
 
 const fs::path& Hdf5File::path() const { return impl_->path; }
 
-std::vector<std::string> Hdf5File::names() const {
-  return call(impl_->path.string(), "/", [&] {
-    std::vector<std::string> names;
-    const auto add = [](hid_t /*group*/, const char* name, const H5L_info_t* /*info*/, void* list) -> herr_t {
-      auto& all = *static_cast<std::vector<std::string>*>(list);
-      if (all.size() >= kMostNames) return -1;
-      all.emplace_back(name);
-      return 0;
-    };
-    checked(H5Literate(impl_->file.getId(), H5_INDEX_NAME, H5_ITER_NATIVE, nullptr, add, &names), "H5Literate");
-    std::sort(names.begin(), names.end());
-    return names;
-  });
-}
-
 Hdf5Group Hdf5File::group(const std::string& name) const {
   return call(impl_->path.string(), name, [&] {
-    require_link(impl_->file.openGroup("/"), impl_->path.string(), name, name);
+    if (name != "/") require_link(impl_->file.openGroup("/"), impl_->path.string(), name, name);
     return Hdf5Group(std::make_unique<Hdf5Group::Impl>(
         Hdf5Group::Impl{impl_->path.string(), name, impl_->file, impl_->file.openGroup(name)}));
   });

@@ -12,7 +12,7 @@
 
 namespace brainquant {
 
-/// A group below a file's root. Its file must outlive it.
+/// A file's root group, or one in it. Its file must outlive it.
 /// Every function throws FormatError naming file, group and object when the object is missing or damaged, or is not
 /// what is asked for. Objects that lie in other files (external links, external storage, virtual data sets) are
 /// refused.
@@ -22,6 +22,8 @@ class Hdf5Group {
   Hdf5Group& operator=(Hdf5Group&&) noexcept;
   ~Hdf5Group();
 
+  /// Names of all that lies in the group, in byte order of the names; at most a million.
+  std::vector<std::string> names() const;
   bool has_dataset(const std::string& dataset) const;
   /// Sizes of a data set without reading it: [T, 512].
   std::vector<std::int64_t> shape(const std::string& dataset) const;
@@ -53,8 +55,9 @@ class Hdf5File {
   Hdf5File& operator=(const Hdf5File&) = delete;
 
   const std::filesystem::path& path() const;
-  /// Names of all that lies in the root group, in byte order of the names; at most a million.
-  std::vector<std::string> names() const;
+  /// Names of all that lies in the root group.
+  std::vector<std::string> names() const { return group("/").names(); }
+  /// A group by its name in the root group, or the root itself ("/").
   Hdf5Group group(const std::string& name) const;
 
  private:
