@@ -105,16 +105,17 @@ void RedisConnection::connect(const std::string& host, int port, const RedisWait
 
 void RedisConnection::wait_until(short events, const RedisWait& wait) {
   while (true) {
-    if (wait.cancel != nullptr && wait.cancel->cancelled()) {
-      close();
-      wait.cancel->check();
-    }
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(wait.end - std::chrono::steady_clock::now());
     if (left.count() <= 0) fail(fmt::format("Redis itself did not answer within {:g} s", wait.seconds));
     pollfd waiting{context_->fd, events, 0};
     const int ready = poll(&waiting, 1, static_cast<int>(std::min(left, kLongestSleep).count()));
     if (ready > 0) return;
     if (ready < 0 && errno != EINTR) fail(fmt::format("waiting for Redis failed: {}", system_message(errno)));
+    // Only when Redis is slow: a cancel must not tear off a short command whose reply says what was added.
+    if (ready == 0 && wait.cancel != nullptr && wait.cancel->cancelled()) {
+      close();
+      wait.cancel->check();
+    }
   }
 }
 

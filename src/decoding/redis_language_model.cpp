@@ -169,7 +169,8 @@ struct RedisLanguageModel::Impl {
         last_id_command(stream), {"XADD", stream, "*", field, value}, last_id_command(answers)};
     if (other != nullptr) commands.push_back(last_id_command(other));
     const std::vector<RedisReply> replies = connection.transaction(commands, wait);
-    asked.push_back({stream, added_id(replies[1], stream), last_id(replies[0], stream)});
+    asked.push_back({stream, added_id(replies[1], stream), ""});
+    asked.back().before = last_id(replies[0], stream);
     return {last_id(replies[2], answers), other != nullptr ? last_id(replies[3], other) : ""};
   }
 

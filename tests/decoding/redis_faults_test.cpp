@@ -175,6 +175,17 @@ TEST(RedisFaults, StreamNameTakenBySomethingElse) {
   EXPECT_EQ(redis.run({"XLEN", "remote_lm_reset"}), "0");
 }
 
+TEST(RedisFaults, AnswerStreamNameTakenBySomethingElse) {
+  const RedisServer server;
+  RedisClient redis(server.port());
+  redis.run({"SET", "remote_lm_done_resetting", "not a stream"});
+  RedisLanguageModel model(options_for(server.port(), 5));
+  const std::string message = server_error_of(model);
+  expect_contains(message, "remote_lm_done_resetting");
+  expect_contains(message, "WRONGTYPE");
+  expect_nothing_of_ours_in(server);
+}
+
 struct BadAnswer {
   const char* name;
   FakeBehaviour::Fields partial;
@@ -276,6 +287,23 @@ TEST(RedisFaults, WorksAgainAfterAFailure) {
   expect_contains(server_error_of(model), "no answer to the reset");
   const FakeLanguageModel fake(server.port(), {});
   EXPECT_EQ(model.decode(TrialLogits(3).view(), RunContext()).size(), 1U);
+}
+
+TEST(RedisFaults, CancelEndsTheWaitForAFrozenRedis) {
+  RedisServer server;
+  RedisLanguageModel model(options_for(server.port(), 60));
+  Log log;
+  Progress progress;
+  CancelToken cancel;
+  server.freeze();
+  std::thread user([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    cancel.cancel();
+  });
+  const auto start = Clock::now();
+  EXPECT_THROW(model.decode(TrialLogits(3).view(), RunContext(log, progress, cancel)), Interrupted);
+  EXPECT_LT(Clock::now() - start, std::chrono::seconds(4)) << "below the 5 s that connecting may take";
+  user.join();
 }
 
 TEST(RedisFaults, CancelEndsTheWait) {

@@ -1,26 +1,26 @@
 // Sentences from a language-model server that is reached through Redis streams: the protocol of the public
-// brain-to-text repository's own server.
+// brain-to-text repository's own server (which always uses database 0).
 //
-// What passes between the two (each stream entry is a list of fields; the server takes one entry after the other):
+// One trial, question by question (a stream entry is a list of fields):
 //
-//   we add to           | the server adds to        | with
-//   remote_lm_reset     | remote_lm_done_resetting  | done=0 / anything
-//   remote_lm_input     | remote_lm_output_partial  | logits=float32 bytes, little-endian, [steps, 41] /
-//   lm_response_partial remote_lm_finalize  | remote_lm_output_final    | done=0 / lm_response_final and, if the server
-//   makes an n-best list, scoring
+//   we add to            fields                       the server answers on      with
+//   remote_lm_reset      done=0                       remote_lm_done_resetting   anything
+//   remote_lm_input      logits=[steps, 41] float32   remote_lm_output_partial   lm_response_partial
+//   remote_lm_finalize   done=0                       remote_lm_output_final     lm_response_final, scoring
 //
-// - The server's classes are BLANK, SIL, AA..ZH: the model's with its last one (silence) moved to the second place.
-// - scoring is sentence;acoustic;ngram;llm;total for every candidate, all joined by ';'. It is absent when the server
-// runs with
-//   nbest 1 and empty when it runs without a large language model; lm_response_final is then the only candidate, its
-//   scores 0. An empty lm_response_final means that nothing was recognised.
-// - Answers carry no mark of what they answer. An answer counts only if its entry is newer than the last one that its
-// stream ever
-//   had when the question was added (both in one transaction), so what earlier runs left is never taken for an answer.
-//   If somebody else adds questions during a trial, the server mixes both, and the trial is refused.
-// - Only our own entries are deleted, at the end of a trial or after a failure. Everything else in that Redis, the
-// server's
-//   answers too, stays as it is; streams that we were the first to use stay behind empty.
+// Logits are little-endian; the server's classes are BLANK, SIL, AA..ZH: the model's with the last one (silence) moved
+// to the second place.
+//
+// scoring is sentence;acoustic;ngram;llm;total of every candidate, all joined by ';'. It is absent when the server runs
+// with nbest 1, and empty when it runs without a large language model: lm_response_final is then the only candidate,
+// its scores 0. An empty lm_response_final means that nothing was recognised.
+//
+// Answers carry no mark of what they answer. One counts only if its entry is newer than the last that its stream ever
+// had when the question was added (both in one transaction), so what earlier runs left is never taken for an answer.
+// If somebody else adds questions during a trial, the server mixes both: the trial is refused.
+//
+// Only our own entries are deleted, at the end of a trial or after a failure. Everything else in that Redis, the
+// server's answers too, stays as it is; streams that we were the first to use stay behind empty.
 #pragma once
 
 #include <memory>
