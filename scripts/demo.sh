@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# From a fresh clone to the comparison of all four methods: set-up, build, a small decoder trained on synthetic data in
+# PyTorch, its data, then test_all_quantization_methods on them. Everything it makes lies in ./demo; what is done is skipped.
+# Arguments are handed on to test_all_quantization_methods.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+scripts/build.sh release
+say "a small decoder and its data, in ./demo"
+.venv/bin/python scripts/demo/make_demo.py demo
+say "the four methods"
+status=0
+build/release/bin/test_all_quantization_methods \
+  --model_path demo/model \
+  --data_dir demo/data/hdf5_data_final \
+  --csv_path demo/data/t15_copyTaskData_description.csv \
+  --output_dir demo \
+  --eval_type val \
+  --gpu_number -1 \
+  --skip_lm "$@" || status=$?
+if [ -e demo/quantization_results/comparison.md ]; then
+  say "the report: demo/quantization_results/comparison.md (.csv and .json beside it)"
+fi
+exit "$status"
