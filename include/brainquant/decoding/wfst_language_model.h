@@ -1,0 +1,46 @@
+// Sentences without a server: a decoding graph searched in this process.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "brainquant/decoding/language_model.h"
+#include "brainquant/decoding/ngram_rescorer.h"
+#include "brainquant/decoding/wfst_graph.h"
+#include "brainquant/decoding/wfst_options.h"
+#include "brainquant/decoding/wfst_stream.h"
+
+namespace brainquant {
+
+class WfstLanguageModel final : public LanguageModel {
+ public:
+  /// Opens `lm_dir` (see WfstGraph). With a `rescore_lm` (see NgramRescorer) the list of each trial is rescored. Throws
+  /// UsageError, FileError, FormatError.
+  WfstLanguageModel(const std::filesystem::path& lm_dir, const WfstOptions& options,
+                    const std::filesystem::path& rescore_lm = {});
+
+  /// "wfst:" and the folder's name.
+  std::string description() const override;
+  /// Any number of threads may call it at once: the graph is shared, everything else is the call's own. The result
+  /// depends on the logits, the graph and the options alone. Scores as in WfstStream::finish(); `llm` is 0. Throws
+  /// UsageError when the logits don't have 41 classes, WorkError when one is not finite, Interrupted.
+  std::vector<SentenceCandidate> decode(const LogitsView& logits, const RunContext& context) override;
+
+  /// A decoder for one trial at a time, for words while the logits are still coming. Rescoring, if any, is the caller's
+  /// step: rescore(stream.finish()).
+  WfstStream stream() const { return WfstStream(graph_, options_); }
+  /// The list rescored, or as it came without a rescoring model.
+  std::vector<SentenceCandidate> rescore(std::vector<SentenceCandidate> candidates) const;
+
+  const WfstGraph& graph() const { return *graph_; }
+  const WfstOptions& options() const { return options_; }
+
+ private:
+  WfstOptions options_;
+  std::shared_ptr<const WfstGraph> graph_;
+  std::unique_ptr<const NgramRescorer> rescorer_;
+};
+
+}  // namespace brainquant

@@ -1,0 +1,48 @@
+#include "brainquant/decoding/wfst_language_model.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "brainquant/support/error.h"
+
+namespace brainquant {
+namespace {
+
+constexpr std::int64_t kStepsBetweenChecks = 64;
+
+}  // namespace
+
+WfstLanguageModel::WfstLanguageModel(const std::filesystem::path& lm_dir, const WfstOptions& options,
+                                     const std::filesystem::path& rescore_lm)
+    : options_(options) {
+  options_.validate();
+  graph_ = std::make_shared<const WfstGraph>(lm_dir);
+  if (!rescore_lm.empty()) rescorer_ = std::make_unique<const NgramRescorer>(*graph_, rescore_lm);
+}
+
+std::string WfstLanguageModel::description() const {
+  // "models/english/" names the folder english too.
+  const std::filesystem::path folder = graph_->folder();
+  return "wfst:" + (folder.has_filename() ? folder : folder.parent_path()).filename().string();
+}
+
+std::vector<SentenceCandidate> WfstLanguageModel::decode(const LogitsView& logits, const RunContext& context) {
+  if (logits.classes != kGraphClasses) {
+    throw UsageError(
+        fmt::format("a language model needs {} classes, the decoder has {}", kGraphClasses, logits.classes));
+  }
+  WfstStream decoder = stream();
+  for (std::int64_t t = 0; t < logits.steps; ++t) {
+    if (t % kStepsBetweenChecks == 0) context.cancel.check();
+    decoder.push(logits.values + t * logits.classes);
+  }
+  return rescore(decoder.finish());
+}
+
+std::vector<SentenceCandidate> WfstLanguageModel::rescore(std::vector<SentenceCandidate> candidates) const {
+  if (!rescorer_) return candidates;
+  return rescorer_->rescore(std::move(candidates), options_.acoustic_scale);
+}
+
+}  // namespace brainquant
