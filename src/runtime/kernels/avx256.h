@@ -1,0 +1,78 @@
+// 256-bit vectors of floats, for the kernels of AVX2 and AVX-VNNI. Internal linkage, like elementwise.h.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+namespace brainquant {
+namespace {
+
+/// Offset is what store_rounded adds to a quantized byte: 0 or 128.
+template <int Offset>
+struct Avx256 {
+  using Float = __m256;
+  static constexpr int width = 8;
+  static Float all(float value) { return _mm256_set1_ps(value); }
+  static Float load(const float* from) { return _mm256_loadu_ps(from); }
+  static void store(float* to, Float value) { _mm256_storeu_ps(to, value); }
+  static Float to_float(const std::int32_t* from) {
+    return _mm256_cvtepi32_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
+  }
+  static Float add(Float a, Float b) { return _mm256_add_ps(a, b); }
+  static Float subtract(Float a, Float b) { return _mm256_sub_ps(a, b); }
+  static Float multiply(Float a, Float b) { return _mm256_mul_ps(a, b); }
+  static Float divide(Float a, Float b) { return _mm256_div_ps(a, b); }
+  static Float min(Float a, Float b) { return _mm256_min_ps(a, b); }
+  static Float max(Float a, Float b) { return _mm256_max_ps(a, b); }
+  static Float absolute(Float a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }
+  static float largest(Float a) {
+    __m128 m = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    m = _mm_max_ps(m, _mm_movehl_ps(m, m));
+    m = _mm_max_ss(m, _mm_movehdup_ps(m));
+    return _mm_cvtss_f32(m);
+  }
+  static void store_rounded(std::uint8_t* to, Float value) {
+    const __m256i q = _mm256_cvtps_epi32(value);
+    const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(q), _mm256_extracti128_si256(q, 1));
+    const __m128i bytes = _mm_packs_epi16(words, words);
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(to),
+                     _mm_xor_si128(bytes, _mm_set1_epi8(static_cast<char>(Offset))));
+  }
+};
+
+inline __m256i broadcast(const std::uint8_t* x) {
+  return _mm256_set1_epi32(*reinterpret_cast<const int __attribute__((may_alias, aligned(1)))*>(x));
+}
+
+/// The loops of a tile of Rows x Blocks blocks (two registers each), around Product::add(acc, x, weights).
+template <typename Product, int Rows, int Blocks>
+void tile_256(const TileArguments& t) {
+  constexpr int kHalves = 2 * Blocks;
+  __m256i sums[Rows][kHalves];
+  for (int m = 0; m < Rows; ++m) {
+    for (int v = 0; v < kHalves; ++v) {
+      sums[m][v] = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(t.acc + m * t.acc_stride + v * 8));
+    }
+  }
+  const std::int8_t* w = t.weights;
+  for (std::int64_t g = 0; g < t.group_count; ++g, w += kGroupBytes) {
+    __m256i weights[kHalves];
+    for (int v = 0; v < kHalves; ++v) {
+      weights[v] = _mm256_loadu_si256(
+          reinterpret_cast<const __m256i*>(w + (v / 2) * t.block_stride + (v % 2) * (kGroupBytes / 2)));
+    }
+    for (int m = 0; m < Rows; ++m) {
+      const typename Product::Activations x(broadcast(t.rows[m] + t.row_offset + g * kGroupInputs));
+      for (int v = 0; v < kHalves; ++v) sums[m][v] = Product::add(sums[m][v], x, weights[v]);
+    }
+  }
+  for (int m = 0; m < Rows; ++m) {
+    for (int v = 0; v < kHalves; ++v) {
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(t.acc + m * t.acc_stride + v * 8), sums[m][v]);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace brainquant

@@ -1,0 +1,107 @@
+// AVX-512 with VNNI. vpdpbusd takes unsigned activations (q + 128) and signed weights and adds into int32 without saturating; the sums
+// start at -128 * (sum of the channel's weights), which takes the offset out again.
+#include <immintrin.h>
+
+#include "runtime/kernels/elementwise.h"
+#include "runtime/kernels/kernel.h"
+
+namespace brainquant {
+namespace {
+
+struct Avx512 {
+  using Float = __m512;
+  static constexpr int width = 16;
+  static Float all(float value) { return _mm512_set1_ps(value); }
+  static Float load(const float* from) { return _mm512_loadu_ps(from); }
+  static void store(float* to, Float value) { _mm512_storeu_ps(to, value); }
+  static Float to_float(const std::int32_t* from) { return _mm512_cvtepi32_ps(_mm512_loadu_si512(from)); }
+  static Float add(Float a, Float b) { return _mm512_add_ps(a, b); }
+  static Float subtract(Float a, Float b) { return _mm512_sub_ps(a, b); }
+  static Float multiply(Float a, Float b) { return _mm512_mul_ps(a, b); }
+  static Float divide(Float a, Float b) { return _mm512_div_ps(a, b); }
+  static Float min(Float a, Float b) { return _mm512_min_ps(a, b); }
+  static Float max(Float a, Float b) { return _mm512_max_ps(a, b); }
+  static Float absolute(Float a) { return _mm512_abs_ps(a); }
+  static float largest(Float a) { return _mm512_reduce_max_ps(a); }
+  static void store_rounded(std::uint8_t* to, Float value) {
+    const __m128i bytes = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(value));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm_xor_si128(bytes, _mm_set1_epi8(static_cast<char>(0x80))));
+  }
+};
+
+inline __m512i broadcast(const std::uint8_t* x) {
+  return _mm512_set1_epi32(*reinterpret_cast<const int __attribute__((may_alias, aligned(1)))*>(x));
+}
+
+/// Rows times Blocks accumulators stay in registers. `Chains` splits each sum over as many registers, for few rows, where the
+/// instruction's latency would be the limit.
+template <int Rows, int Blocks, int Chains>
+void tile(const TileArguments& t) {
+  __m512i sums[Rows][Blocks][Chains];
+  for (int m = 0; m < Rows; ++m) {
+    for (int b = 0; b < Blocks; ++b) {
+      sums[m][b][0] = _mm512_loadu_si512(t.acc + m * t.acc_stride + b * kBlockChannels);
+      for (int c = 1; c < Chains; ++c) sums[m][b][c] = _mm512_setzero_si512();
+    }
+  }
+  const std::int8_t* w = t.weights;
+  std::int64_t g = 0;
+  const auto take = [&](const int c) {
+    __m512i weights[Blocks];
+    for (int b = 0; b < Blocks; ++b) weights[b] = _mm512_loadu_si512(w + b * t.block_stride);
+    for (int m = 0; m < Rows; ++m) {
+      const __m512i x = broadcast(t.rows[m] + t.row_offset + g * kGroupInputs);
+      for (int b = 0; b < Blocks; ++b) sums[m][b][c] = _mm512_dpbusd_epi32(sums[m][b][c], x, weights[b]);
+    }
+    w += kGroupBytes;
+    ++g;
+  };
+  for (; g + Chains <= t.group_count;) {
+    for (int c = 0; c < Chains; ++c) take(c);
+  }
+  while (g < t.group_count) take(0);
+  for (int m = 0; m < Rows; ++m) {
+    for (int b = 0; b < Blocks; ++b) {
+      for (int c = 1; c < Chains; ++c) sums[m][b][0] = _mm512_add_epi32(sums[m][b][0], sums[m][b][c]);
+      _mm512_storeu_si512(t.acc + m * t.acc_stride + b * kBlockChannels, sums[m][b][0]);
+    }
+  }
+}
+
+template <int Rows>
+void tile_of_rows(const TileArguments& t) {
+  constexpr int kChains = Rows == 1 ? 4 : Rows == 2 ? 2 : 1;
+  switch (t.block_count) {
+    case 1: return tile<Rows, 1, kChains>(t);
+    case 2: return tile<Rows, 2, kChains>(t);
+    case 3: return tile<Rows, 3, kChains>(t);
+    default: return tile<Rows, 4, kChains>(t);
+  }
+}
+
+void multiply_tile(const TileArguments& t) {
+  switch (t.row_count) {
+    case 1: return tile_of_rows<1>(t);
+    case 2: return tile_of_rows<2>(t);
+    case 3: return tile_of_rows<3>(t);
+    case 4: return tile_of_rows<4>(t);
+    case 5: return tile_of_rows<5>(t);
+    default: return tile_of_rows<6>(t);
+  }
+}
+
+bool is_supported() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
+}
+
+using E = Elementwise<Avx512>;
+
+}  // namespace
+
+extern const Kernel kAvx512VnniKernel;
+const Kernel kAvx512VnniKernel = {"avx512_vnni", is_supported, 128,           6,        4,
+                                  multiply_tile, E::affine,    E::day_output, E::gates, E::absolute_maximum,
+                                  E::quantize};
+
+}  // namespace brainquant

@@ -1,0 +1,58 @@
+// Plain C++ for any CPU, and the fallback where nothing better is there.
+#include <cmath>
+
+#include "runtime/kernels/elementwise.h"
+#include "runtime/kernels/kernel.h"
+
+namespace brainquant {
+namespace {
+
+struct Scalar {
+  using Float = float;
+  static constexpr int width = 1;
+  static Float all(float value) { return value; }
+  static Float load(const float* from) { return *from; }
+  static void store(float* to, Float value) { *to = value; }
+  static Float to_float(const std::int32_t* from) { return static_cast<float>(*from); }
+  static Float add(Float a, Float b) { return a + b; }
+  static Float subtract(Float a, Float b) { return a - b; }
+  static Float multiply(Float a, Float b) { return a * b; }
+  static Float divide(Float a, Float b) { return a / b; }
+  static Float min(Float a, Float b) { return b < a ? b : a; }
+  static Float max(Float a, Float b) { return a < b ? b : a; }
+  static Float absolute(Float a) { return std::fabs(a); }
+  static float largest(Float a) { return a; }
+  static void store_rounded(std::uint8_t* to, Float value) {
+    *to = static_cast<std::uint8_t>(static_cast<std::int8_t>(std::nearbyint(value)));
+  }
+};
+
+void multiply_tile(const TileArguments& t) {
+  for (std::int64_t m = 0; m < t.row_count; ++m) {
+    const auto* x = reinterpret_cast<const std::int8_t*>(t.rows[m] + t.row_offset);
+    for (std::int64_t b = 0; b < t.block_count; ++b) {
+      const std::int8_t* w = t.weights + b * t.block_stride;
+      std::int32_t sums[kBlockChannels];
+      std::int32_t* acc = t.acc + m * t.acc_stride + b * kBlockChannels;
+      for (int c = 0; c < kBlockChannels; ++c) sums[c] = acc[c];
+      for (std::int64_t g = 0; g < t.group_count; ++g, w += kGroupBytes) {
+        const std::int8_t* xs = x + g * kGroupInputs;
+        for (int c = 0; c < kBlockChannels; ++c) {
+          sums[c] += xs[0] * w[4 * c] + xs[1] * w[4 * c + 1] + xs[2] * w[4 * c + 2] + xs[3] * w[4 * c + 3];
+        }
+      }
+      for (int c = 0; c < kBlockChannels; ++c) acc[c] = sums[c];
+    }
+  }
+}
+
+using E = Elementwise<Scalar>;
+
+}  // namespace
+
+extern const Kernel kPortableKernel;
+const Kernel kPortableKernel = {"portable",    [] { return true; }, 0,        1,        4,
+                                multiply_tile, E::affine,           E::day_output, E::gates, E::absolute_maximum,
+                                E::quantize};
+
+}  // namespace brainquant

@@ -1,0 +1,38 @@
+// A persistent team of threads for many small pieces of work: the caller is member 0; the others wait by spinning, then sleep.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <thread>
+#include <vector>
+
+namespace brainquant {
+
+class ThreadTeam {
+ public:
+  /// `size` members, at least 1; 1 starts no thread.
+  explicit ThreadTeam(int size);
+  ~ThreadTeam();
+  ThreadTeam(const ThreadTeam&) = delete;
+  ThreadTeam& operator=(const ThreadTeam&) = delete;
+
+  int size() const { return size_; }
+  /// Calls work(member) on every member and returns when all are done. `work` must not throw.
+  void run(const std::function<void(int)>& work);
+  /// Inside run(): returns once every member has called it. What members wrote before is visible to all after.
+  void barrier();
+
+ private:
+  void serve(int member);
+
+  const int size_;
+  alignas(64) std::atomic<std::uint32_t> round_{0};       // counts calls of run()
+  alignas(64) std::atomic<int> arrived_{0};
+  alignas(64) std::atomic<std::uint32_t> generation_{0};  // counts barriers
+  const std::function<void(int)>* work_ = nullptr;
+  std::atomic<bool> ending_{false};
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace brainquant
