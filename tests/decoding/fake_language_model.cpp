@@ -39,7 +39,7 @@ void FakeLanguageModel::serve() {
   while (!stop_) {
     try {
       serve_connection();
-    } catch (const std::runtime_error&) {
+    } catch (const std::exception&) {
       ready_ = true;
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }

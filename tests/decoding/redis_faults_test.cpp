@@ -107,6 +107,19 @@ TEST_P(RedisDies, MidWay) {
 INSTANTIATE_TEST_SUITE_P(At, RedisDies, ::testing::Values("reset", "logits", "finalize"),
                          [](const auto& param) { return std::string(param.param); });
 
+// Longer than what the socket's buffers take, so that sending goes on after Redis has gone (and would raise SIGPIPE).
+TEST(RedisFaults, RedisDiesWhileALongTrialIsSent) {
+  RedisServer server;
+  FakeBehaviour behaviour;
+  behaviour.before_answer = [&](const std::string&) {
+    RedisClient(server.port()).add("remote_lm_done_resetting", {"done", "1"});
+    server.kill();
+  };
+  const FakeLanguageModel fake(server.port(), behaviour);
+  RedisLanguageModel model(options_for(server.port()));
+  expect_contains(server_error_of(model, TrialLogits(100'000)), "the connection to Redis was lost");
+}
+
 TEST(RedisFaults, RedisStopsAnswering) {
   RedisServer server;
   FakeBehaviour behaviour;
