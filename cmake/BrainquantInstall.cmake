@@ -1,1 +1,25 @@
-# The installed CMake package: find_package(brainquant) gives brainquant::brainquant.
+# `cmake --install`: the apps, the static library with its headers, and the CMake package that find_package(brainquant)
+# reads. The installed apps find LibTorch where it was at build time (their run path), so that installation must stay.
+include(CMakePackageConfigHelpers)
+
+set(_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/brainquant")
+
+foreach(_app quantize_model evaluate_quantized_model test_all_quantization_methods run_quantization_experiment)
+  if(TARGET ${_app})
+    set_target_properties(${_app} PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
+    install(TARGETS ${_app} RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+  endif()
+endforeach()
+
+install(TARGETS brainquant EXPORT brainquantTargets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/brainquant" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.h")
+install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+install(EXPORT brainquantTargets NAMESPACE brainquant:: DESTINATION "${_package_dir}")
+
+set(BRAINQUANT_HDF5_LIBRARIES ${HDF5_CXX_LIBRARIES} ${HDF5_C_LIBRARIES})
+list(REMOVE_DUPLICATES BRAINQUANT_HDF5_LIBRARIES)
+configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/brainquantConfig.cmake.in"
+  "${PROJECT_BINARY_DIR}/brainquantConfig.cmake" INSTALL_DESTINATION "${_package_dir}")
+write_basic_package_version_file("${PROJECT_BINARY_DIR}/brainquantConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
+install(FILES "${PROJECT_BINARY_DIR}/brainquantConfig.cmake" "${PROJECT_BINARY_DIR}/brainquantConfigVersion.cmake"
+  DESTINATION "${_package_dir}")

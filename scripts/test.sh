@@ -30,25 +30,13 @@ for preset in "${presets[@]}"; do
     continue
   fi
   say "tests of build/$preset"
+  ctest="$(dirname "$(command -v "$(find_cmake)")")/ctest"
   results="build/$preset/test-results.xml"
   rm -f "$results"
   # What fails is counted below; ctest's own exit code adds nothing.
-  ASAN_OPTIONS="${ASAN_OPTIONS:-detect_leaks=0}" ctest --test-dir "build/$preset" -j2 --output-on-failure --timeout 300 \
+  ASAN_OPTIONS="${ASAN_OPTIONS:-detect_leaks=0}" "$ctest" --test-dir "build/$preset" -j2 --output-on-failure --timeout 300 \
     --output-junit "$root/$results" "${select[@]}" </dev/null || true
-  read -r ok bad < <(.venv/bin/python - "$results" <<'PYTHON'
-import sys
-import xml.etree.ElementTree as tree
-
-try:
-    cases = tree.parse(sys.argv[1]).getroot().findall("testcase")
-except (OSError, tree.ParseError):
-    cases = []
-# A skipped test has neither passed nor failed; a test that could not start has failed.
-skipped = [c for c in cases if c.get("status") == "disabled" or c.find("skipped") is not None and c.get("status") != "fail"]
-passed = [c for c in cases if c.get("status") == "run" and c.find("failure") is None]
-print(len(passed), len(cases) - len(passed) - len([c for c in skipped if c not in passed]))
-PYTHON
-  )
+  read -r ok bad < <(.venv/bin/python scripts/count_tests.py "$results")
   if [ "$ok" = 0 ] && [ "$bad" = 0 ]; then
     echo "error: no test of build/$preset ran" >&2
     bad=1
