@@ -1,14 +1,11 @@
-# `cmake --install`: the apps, the static library with its headers, and the CMake package that find_package(brainquant)
+# `cmake --install`: the apps (apps/CMakeLists.txt), the static library with its headers, and the CMake package that find_package(brainquant)
 # reads. The installed apps find LibTorch where it was at build time (their run path), so that installation must stay.
 include(CMakePackageConfigHelpers)
 
 set(_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/brainquant")
 
 foreach(_app quantize_model evaluate_quantized_model test_all_quantization_methods run_quantization_experiment)
-  if(TARGET ${_app})
-    set_target_properties(${_app} PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
-    install(TARGETS ${_app} RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
-  endif()
+  set_target_properties(${_app} PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
 endforeach()
 
 install(TARGETS brainquant EXPORT brainquantTargets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
