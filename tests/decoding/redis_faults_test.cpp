@@ -206,6 +206,8 @@ struct BadAnswer {
   const char* message;
 };
 
+void PrintTo(const BadAnswer& answer, std::ostream* out) { *out << answer.name; }
+
 class RedisMalformedAnswer : public ::testing::TestWithParam<BadAnswer> {};
 
 TEST_P(RedisMalformedAnswer, IsRefused) {
@@ -246,6 +248,10 @@ struct Intrusion {
   const char* stream;
   const char* during;
 };
+
+void PrintTo(const Intrusion& intrusion, std::ostream* out) {
+  *out << intrusion.stream << " during " << intrusion.during;
+}
 
 class RedisOtherClient : public ::testing::TestWithParam<Intrusion> {};
 
