@@ -1,0 +1,104 @@
+#include "common/run_app.h"
+
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <new>
+
+#include "brainquant/support/error.h"
+#include "brainquant/support/exit_code.h"
+#include "brainquant/version.h"
+#include "common/terminal.h"
+
+namespace brainquant::app {
+
+namespace {
+
+CancelToken interrupted;  // a signal handler can reach nothing but globals
+
+void on_stop_signal(int) { interrupted.cancel(); }
+
+void set_up_signals() {
+  struct sigaction stop {};
+  stop.sa_handler = on_stop_signal;
+  ::sigaction(SIGINT, &stop, nullptr);
+  ::sigaction(SIGTERM, &stop, nullptr);
+  // A closed pipe or a file at its size limit is then an error of the write, which is reported like any other.
+  ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);
+}
+
+// "--a 1 --b x": every option with the value that holds.
+std::string configuration(const CLI::App& parser) {
+  std::string text;
+  for (const CLI::Option* option : parser.get_options()) {
+    if (option->get_lnames().empty() || !option->get_configurable()) continue;
+    const std::string name = "--" + option->get_lnames().front();
+    if (option->get_expected_min() == 0) {
+      if (option->count() > 0) text += " " + name;
+      continue;
+    }
+    std::string value;
+    for (const std::string& item : option->reduced_results()) value += (value.empty() ? "" : ",") + item;
+    if (option->count() == 0) value = option->get_default_str();
+    if (!value.empty()) text += " " + name + " " + value;
+  }
+  return text;
+}
+
+void check_stdout() {
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    throw FileError("standard output", std::string("cannot write: ") + std::strerror(errno));
+  }
+}
+
+int run_parsed(const App& app, const CLI::App& parser, Terminal& terminal) {
+  terminal.info(app.name + " " + kVersion + configuration(parser));
+  try {
+    const RunContext context(terminal, terminal, interrupted);
+    const int code = app.run(parser, context);
+    check_stdout();
+    return code;
+  } catch (const UsageError& problem) {
+    terminal.error(problem.what());
+    return kExitUsage;
+  } catch (const Interrupted& problem) {
+    terminal.error(problem.what());
+    return kExitInterrupted;
+  } catch (const std::bad_alloc&) {
+    terminal.error("out of memory");
+  } catch (const std::exception& problem) {
+    terminal.error(problem.what());
+  } catch (...) {
+    terminal.error("an unknown error");
+  }
+  return interrupted.cancelled() ? kExitInterrupted : kExitFailure;
+}
+
+}  // namespace
+
+int run_app(const App& app, int argc, char** argv) {
+  set_up_signals();
+  Terminal terminal(app.name);
+  CLI::App parser(app.description, app.name);
+  parser.set_version_flag("--version", app.name + " " + kVersion);
+  parser.get_formatter()->column_width(40);
+  app.add_flags(parser);
+  bool quiet = false;
+  bool verbose = false;
+  CLI::Option* quiet_flag = parser.add_flag("--quiet", quiet, "Only warnings and errors on stderr");
+  parser.add_flag("--verbose", verbose, "More messages on stderr")->excludes(quiet_flag);
+  try {
+    parser.parse(argc, argv);
+  } catch (const CLI::Success& asked) {  // --help, --version
+    parser.exit(asked);
+    return kExitSuccess;
+  } catch (const CLI::ParseError& problem) {
+    terminal.error(problem.what());
+    return kExitUsage;
+  }
+  terminal.set_verbosity(quiet ? Verbosity::quiet : verbose ? Verbosity::verbose : Verbosity::normal);
+  return run_parsed(app, parser, terminal);
+}
+
+}  // namespace brainquant::app

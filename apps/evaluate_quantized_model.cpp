@@ -1,0 +1,27 @@
+// evaluate_quantized_model: phonemes, and sentences if there is a language model, of one model on one split.
+
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "brainquant/evaluation/evaluator.h"
+#include "brainquant/reporting/evaluation_text.h"
+#include "brainquant/support/exit_code.h"
+#include "common/flags.h"
+#include "common/run_app.h"
+
+int main(int argc, char** argv) {
+  using namespace brainquant;
+  EvaluationOptions options;
+  app::App program;
+  program.name = "evaluate_quantized_model";
+  program.description =
+      "Decodes a split of the data with a quantized model (or a checkpoint: the fp32 baseline) and scores it.";
+  program.add_flags = [&](CLI::App& parser) { app::add_evaluation_flags(parser, options); };
+  program.run = [&](const CLI::App&, const RunContext& context) {
+    const EvaluationOutcome outcome = evaluate(options, context);
+    fmt::print("{}results: {}\n", evaluation_text(outcome.summary), outcome.csv.string());
+    return kExitSuccess;
+  };
+  return app::run_app(program, argc, argv);
+}

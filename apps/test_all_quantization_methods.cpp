@@ -1,0 +1,30 @@
+// test_all_quantization_methods: the fp32 baseline and all four methods on the same trials, and their comparison.
+
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "brainquant/reporting/comparison.h"
+#include "brainquant/support/exit_code.h"
+#include "common/flags.h"
+#include "common/run_app.h"
+
+int main(int argc, char** argv) {
+  using namespace brainquant;
+  ExperimentOptions options;
+  QuantizationOptions common;
+  app::App program;
+  program.name = "test_all_quantization_methods";
+  program.description = "Quantizes a model by all four methods and compares them with fp32 on the same trials.";
+  program.add_flags = [&](CLI::App& parser) {
+    app::add_experiment_flags(parser, options);
+    app::add_static_flags(parser, common);
+  };
+  program.run = [&](const CLI::App&, const RunContext& context) {
+    const Comparison comparison = run_comparison(options, documented_methods(common), context);
+    write_comparison(comparison, options.results_dir());
+    fmt::print("{}comparison: {}\n", comparison_text(comparison), (options.results_dir() / "comparison.md").string());
+    return comparison.all_succeeded() ? kExitSuccess : kExitFailure;
+  };
+  return app::run_app(program, argc, argv);
+}

@@ -1,0 +1,46 @@
+// From a checkpoint folder to a quantized file on disk: the whole of what quantize_model does.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <vector>
+
+#include "brainquant/quantization/quantized_file.h"
+#include "brainquant/quantization/quantizer.h"
+#include "brainquant/quantization/scheme.h"
+#include "brainquant/support/run_context.h"
+
+namespace brainquant {
+
+/// Field names are the flags' names.
+struct QuantizeJob {
+  std::filesystem::path model_path;   // MODEL or MODEL/checkpoint
+  std::filesystem::path output_path;  // the quantized file; args.yaml goes beside it
+  QuantizationOptions options;
+  std::filesystem::path data_dir = "./data/hdf5_data_final";  // static types: its train files calibrate
+  std::filesystem::path csv_path = "./data/t15_copyTaskData_description.csv";
+  std::int64_t calibration_batch_size = 32;  // trials in memory at once; does not change the result
+  int threads = 1;                           // of the calibration; does not change the result
+  bool force = false;                        // overwrite whatever is there
+  bool dry_run = false;                      // write nothing, calibrate nothing
+
+  /// Throws UsageError naming the option.
+  void validate() const;
+};
+
+struct QuantizeOutcome {
+  bool skipped = false;                 // a valid output of the same source and options was there already
+  std::vector<TensorReport> tensors;    // how well each is kept; empty when skipped
+  std::vector<StoredTensor> stored;     // what lies (or would lie) in the file; empty when skipped
+  std::int64_t calibration_trials = 0;  // static types
+  std::int64_t parameters = 0;
+  std::int64_t fp32_bytes = 0;        // 4 bytes for each parameter
+  std::int64_t checkpoint_bytes = 0;  // of best_checkpoint, which may hold the optimizer's state too
+  std::int64_t output_bytes = 0;      // of the quantized file; of its tensors in a dry run
+};
+
+/// Throws UsageError, FileError (also when something else lies at output_path and `force` is not set), FormatError,
+/// WorkError, Interrupted. Nothing is left at output_path unless the file is whole.
+QuantizeOutcome run_quantize_job(const QuantizeJob& job, const RunContext& context = {});
+
+}  // namespace brainquant

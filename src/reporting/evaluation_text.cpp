@@ -1,0 +1,84 @@
+#include "brainquant/reporting/evaluation_text.h"
+
+#include <fmt/format.h>
+
+#include "brainquant/reporting/text_table.h"
+
+namespace brainquant {
+
+namespace {
+
+using Align = TextTable::Align;
+
+std::string edits_text(const EditCounts& edits) {
+  return fmt::format("{} substituted, {} deleted, {} inserted", edits.substitutions, edits.deletions, edits.insertions);
+}
+
+std::string rates_text(const EvaluationSummary& summary) {
+  if (!summary.per) return "";
+  const bool words = summary.wer.has_value();
+  std::vector<TextTable::Column> columns = {{"group", Align::left}, {"phonemes"}, {"PER %"}, {"PER ctc %"}};
+  if (words) columns.insert(columns.end(), {{"words"}, {"WER %"}});
+  TextTable table(columns);
+  const auto add = [&](const std::string& name, const ErrorRate& per, const ErrorRate& ctc, const ErrorRate& wer) {
+    table.add_row({name, std::to_string(per.length), fmt::format("{:.2f}", per.rate()),
+                   fmt::format("{:.2f}", ctc.rate()), std::to_string(wer.length), fmt::format("{:.2f}", wer.rate())});
+  };
+  const GroupedErrorRate none;
+  const GroupedErrorRate& wer = words ? *summary.wer : none;
+  const auto of = [](const std::map<std::string, ErrorRate>& groups, const std::string& name) {
+    const auto found = groups.find(name);
+    return found == groups.end() ? ErrorRate{} : found->second;
+  };
+  for (const auto& [name, rate] : summary.per->sessions) {
+    add(name, rate, of(summary.per_ctc->sessions, name), of(wer.sessions, name));
+  }
+  for (const auto& [name, rate] : summary.per->corpora) {
+    add("corpus " + name, rate, of(summary.per_ctc->corpora, name), of(wer.corpora, name));
+  }
+  add("total", summary.per->total, summary.per_ctc->total, wer.total);
+  std::string text = table.text() + "\n";
+  text += fmt::format("PER {:.2f} % ({}); textbook CTC {:.2f} %", summary.per->total.rate(),
+                      edits_text(summary.per->edits), summary.per_ctc->total.rate());
+  if (summary.model.val_per)
+    text += fmt::format("; the training run measured {:.2f} % (ctc)", 100 * *summary.model.val_per);
+  text += "\n";
+  if (words) text += fmt::format("WER {:.2f} % ({})\n", wer.total.rate(), edits_text(wer.edits));
+  return text;
+}
+
+std::string latency_text(const char* name, const LatencySummary& latency, double budget_ms) {
+  return fmt::format(
+      "{}: p50 {:.3f} ms, p99 {:.3f} ms, worst {:.3f} ms of {} steps ({:.1f} % of the {:.0f} ms budget at worst)\n",
+      name, latency.p50_ms, latency.p99_ms, latency.max_ms, latency.count, 100.0 * latency.max_ms / budget_ms,
+      budget_ms);
+}
+
+}  // namespace
+
+std::string evaluation_text(const EvaluationSummary& summary) {
+  std::string text = rates_text(summary);
+  text += fmt::format("{} ({:.1f} MB), {} trials of {}{}{}\n", summary.model.method,
+                      static_cast<double>(summary.model.bytes) / 1e6, summary.trials.size(), summary.eval_type,
+                      summary.too_short > 0 ? fmt::format(", {} too short for one step", summary.too_short) : "",
+                      summary.for_testing ? "; for testing: trials were left out" : "");
+  const TimingReport& t = summary.timing;
+  text += fmt::format(
+      "{:.2f} ms a trial in the decoder, {:.2f} ms in all; real time factor {:.5f}; model opened in {:.2f} s",
+      t.model_ms_per_trial(), t.wall_ms_per_trial(), t.real_time_factor(), t.load_seconds);
+  if (summary.resumed > 0) text += fmt::format("; {} trials were finished by an earlier run", summary.resumed);
+  text += "\n";
+  if (summary.step) {
+    text += latency_text("a step's work", summary.step->work, summary.step->budget_ms);
+    text += latency_text("last bin to logits", summary.step->last_bin, summary.step->budget_ms);
+  }
+  if (!summary.language_model.empty() && !summary.trials.empty()) {
+    text += fmt::format("sentences by {}: {:.1f} ms a trial\n", summary.language_model,
+                        1e3 * summary.language_model_seconds / static_cast<double>(summary.trials.size()));
+  }
+  text += fmt::format("engine {} ({}), {} threads, {}; peak memory {:.0f} MB\n", summary.engine, summary.instructions,
+                      summary.threads, summary.machine.cpu, static_cast<double>(summary.peak_memory_bytes) / 1e6);
+  return text;
+}
+
+}  // namespace brainquant
