@@ -1,5 +1,8 @@
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
+
+#include <cstring>
 
 #include "brainquant/io/hdf5_logits.h"
 #include "io/hdf5_call.h"
@@ -11,6 +14,28 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kComplete = "complete";
+constexpr hsize_t kSpareBytes = 256 << 10;  // more than the structure that one trial adds
+
+// A write that fails inside libhdf5 leaves it in a state in which the process crashes at its end. So the disk's space
+// is claimed beforehand, where a refusal does no harm.
+void claim_space(int descriptor, hsize_t bytes, const fs::path& path) {
+  const int problem = ::posix_fallocate(descriptor, 0, static_cast<off_t>(bytes));
+  if (problem != 0) throw FileError(path.string(), fmt::format("cannot write: {}", std::strerror(problem)));
+}
+
+// Makes an empty file, and sees that there is room for it to grow.
+void create_empty(const fs::path& path) {
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (fd < 0) throw FileError(path.string(), fmt::format("cannot create: {}", std::strerror(errno)));
+  try {
+    claim_space(fd, kSpareBytes, path);
+  } catch (...) {
+    ::close(fd);
+    ::unlink(path.c_str());
+    throw;
+  }
+  ::close(fd);
+}
 
 // As hdf5::call, for what the system may refuse.
 template <class F>
@@ -47,6 +72,12 @@ struct LogitsFileWriter::Impl {
     return file.nameExists(session) && file.nameExists(session + "/" + name);
   }
 
+  int descriptor() const {
+    void* handle = nullptr;
+    file.getVFDHandle(&handle);
+    return *static_cast<int*>(handle);
+  }
+
   void mark(bool now_complete) {
     const std::int64_t value = now_complete ? 1 : 0;
     file.openAttribute(kComplete).write(H5::PredType::NATIVE_INT64, &value);
@@ -55,6 +86,8 @@ struct LogitsFileWriter::Impl {
   }
 
   void write(const LogitsEntry& entry) {
+    const auto bytes = static_cast<hsize_t>(entry.steps * entry.classes) * sizeof(float);
+    claim_space(descriptor(), file.getFileSize() + bytes + kSpareBytes, path);
     if (complete) mark(false);
     const H5::Group session =
         file.nameExists(entry.session) ? file.openGroup(entry.session) : file.createGroup(entry.session);
@@ -70,10 +103,12 @@ struct LogitsFileWriter::Impl {
   void flush() {
     if (complete) return;
     file.flush(H5F_SCOPE_LOCAL);
-    void* descriptor = nullptr;
-    file.getVFDHandle(&descriptor);
-    if (::fdatasync(*static_cast<int*>(descriptor)) != 0) throw H5::Exception("fdatasync", "the disk refuses it");
+    if (::fdatasync(descriptor()) != 0) throw H5::Exception("fdatasync", "the disk refuses it");
     mark(true);
+    // Gives back what was claimed and not needed.
+    if (::ftruncate(descriptor(), static_cast<off_t>(file.getFileSize())) != 0) {
+      throw H5::Exception("ftruncate", "the system refuses to cut the file to its length");
+    }
   }
 };
 
@@ -91,8 +126,10 @@ LogitsFileWriter::LogitsFileWriter(fs::path path) {
       if (complete != 1) throw FormatError(name, "", "not a complete file of logits");
     });
   } else {
+    create_empty(path);
     impl_ = writing(path, "a new file", [&] {
-      auto created = std::make_unique<Impl>(Impl{path, H5::H5File(name, H5F_ACC_EXCL)});
+      auto created = std::make_unique<Impl>(Impl{path, H5::H5File(name, H5F_ACC_TRUNC)});
+      claim_space(created->descriptor(), kSpareBytes, path);
       add_integer(created->file, kComplete, 1);
       created->file.flush(H5F_SCOPE_LOCAL);
       return created;

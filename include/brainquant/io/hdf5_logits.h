@@ -26,7 +26,8 @@ struct LogitsEntry {
   const float* values = nullptr;  // [steps, classes], row-major
 };
 
-/// Adds trials to a file. Any function throws FileError when the system refuses to write; the file is of no use then.
+/// Adds trials to a file. Any function throws FileError when the system refuses to write. A disk found to be full costs
+/// the trial that was to be written; those before it can still be flushed.
 class LogitsFileWriter {
  public:
   /// Creates the file, or goes on with one that is there. Throws FileError (cannot be created or opened), FormatError
