@@ -8,6 +8,7 @@
 
 #include "brainquant/support/error.h"
 #include "runtime/numerics.h"
+#include "runtime/patch_buffer.h"
 
 namespace brainquant {
 
@@ -21,8 +22,7 @@ struct QuantizedRow {
 
 struct ReferenceState : EngineState {
   std::int64_t session_index = 0;
-  std::int64_t bins_to_skip = 0;             // until the next patch begins (a stride longer than the patch)
-  std::vector<float> bins;                   // day layer's outputs of the current patch, bin-major
+  PatchBuffer patch;
   std::vector<std::vector<float>> hidden;    // per layer
   std::vector<QuantizedRow> hidden_row;      // the same, as it enters products
 };
@@ -59,8 +59,7 @@ class ReferenceEngine : public Engine {
   void reset(EngineState& state, std::int64_t session_index) const override {
     auto& s = static_cast<ReferenceState&>(state);
     s.session_index = session_index;
-    s.bins_to_skip = 0;
-    s.bins.clear();
+    s.patch.clear();
     s.hidden.assign(model_.gru.size(), model_.h0);
     s.hidden_row.clear();
     for (std::size_t k = 0; k < model_.gru.size(); ++k) s.hidden_row.push_back(quantize_hidden(k, model_.h0));
@@ -72,18 +71,9 @@ class ReferenceEngine : public Engine {
 
   bool push(EngineState& state, const float* bin, float* logits) override {
     auto& s = static_cast<ReferenceState&>(state);
-    if (s.bins_to_skip > 0) {
-      --s.bins_to_skip;
-      return false;
-    }
-    const std::vector<float> y = day_layer(s.session_index, bin);
-    s.bins.insert(s.bins.end(), y.begin(), y.end());
-    if (static_cast<std::int64_t>(s.bins.size()) < config().step_input_size()) return false;
+    if (s.patch.skips_next() || !s.patch.add(day_layer(s.session_index, bin), config())) return false;
     step(s, logits);
-    const std::int64_t stride = config().bins_between_steps();
-    const std::int64_t drop = std::min(stride, config().bins_per_step());
-    s.bins.erase(s.bins.begin(), s.bins.begin() + drop * config().n_input_features);
-    s.bins_to_skip = stride - drop;
+    s.patch.advance(config());
     return true;
   }
 
@@ -138,7 +128,7 @@ class ReferenceEngine : public Engine {
 
   void step(ReferenceState& s, float* logits) const {
     const auto units = static_cast<std::size_t>(config().n_units);
-    QuantizedRow input = quantize_row(s.bins, &ActivationScales::step_input);
+    QuantizedRow input = quantize_row(s.patch.values(), &ActivationScales::step_input);
     for (std::size_t k = 0; k < model_.gru.size(); ++k) {
       const QuantizedGruLayer& layer = model_.gru[k];
       const std::vector<float> gi = affine(input, layer.weight_ih, layer.bias_ih);

@@ -1,0 +1,64 @@
+#include "brainquant/runtime/engine_factory.h"
+
+#include <sched.h>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "brainquant/model/libtorch_environment.h"
+#include "brainquant/support/error.h"
+#include "runtime/kernels/kernel_table.h"
+#include "runtime/libtorch_engine.h"
+#include "runtime/native_engine.h"
+#include "runtime/reference_engine.h"
+
+namespace brainquant {
+
+std::vector<std::string> engine_names() { return {"reference", "libtorch", "native"}; }
+
+void EngineOptions::validate() const {
+  const std::vector<std::string> names = engine_names();
+  if (!engine.empty() && std::find(names.begin(), names.end(), engine) == names.end()) {
+    throw UsageError(fmt::format("--engine: found '{}', expected one of {}", engine, fmt::join(names, ", ")));
+  }
+  if (!kernel.empty()) choose_kernel(kernel);
+  if (threads < 0 || threads > 1024) {
+    throw UsageError(fmt::format("--threads: found {}, expected 0 (all cores) to 1024", threads));
+  }
+  const int gpus = gpu_number < 0 ? 0 : libtorch_gpu_count();
+  if (gpu_number >= 0 && gpu_number >= gpus) {
+    throw UsageError(fmt::format("--gpu_number: found {}, but there are {} GPUs (-1 is the CPU)", gpu_number, gpus));
+  }
+}
+
+int EngineOptions::effective_threads() const {
+  if (threads > 0) return threads;
+  cpu_set_t cores;
+  CPU_ZERO(&cores);
+  if (sched_getaffinity(0, sizeof cores, &cores) != 0) return 1;
+  return std::max(1, CPU_COUNT(&cores));
+}
+
+std::unique_ptr<Engine> make_engine(const QuantizedModel& model, const EngineOptions& options) {
+  options.validate();
+  const bool int8 = model.options.dtype == Dtype::qint8;
+  const std::string engine = !options.engine.empty() ? options.engine : int8 ? "native" : "libtorch";
+  set_libtorch_threads(options.effective_threads());
+  if (engine == "reference") return make_reference_engine(model);
+  if (engine == "native") return make_native_engine(model, options.kernel, options.effective_threads());
+  if (int8) return make_libtorch_int8_engine(model);
+  return make_libtorch_float_engine(model.config, dequantized_weights(model), options.gpu_number);
+}
+
+std::unique_ptr<Engine> make_engine(const DecoderConfig& config, const DecoderWeights& weights, const EngineOptions& options) {
+  options.validate();
+  if (!options.engine.empty() && options.engine != "libtorch") {
+    throw UsageError(fmt::format("--engine {} runs INT8 models; the fp32 model needs libtorch", options.engine));
+  }
+  set_libtorch_threads(options.effective_threads());
+  return make_libtorch_float_engine(config, weights, options.gpu_number);
+}
+
+}  // namespace brainquant

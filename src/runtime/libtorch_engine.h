@@ -1,0 +1,22 @@
+// Engines that run on LibTorch's operators: fp32 and FP16, and INT8 as a cross-check of our own.
+#pragma once
+
+#include <memory>
+
+#include "brainquant/model/decoder_weights.h"
+#include "brainquant/quantization/quantized_model.h"
+#include "brainquant/runtime/engine.h"
+
+namespace brainquant {
+
+/// fp32 weights; gpu_number as in FloatDecoder.
+std::unique_ptr<Engine> make_libtorch_float_engine(const DecoderConfig& config, const DecoderWeights& weights, int gpu_number);
+
+/// INT8 by FBGEMM's u8 x s8 products. Close to docs/numerics.md, not the same bits: its sigmoid and tanh are LibTorch's. On CPUs without
+/// VNNI those products saturate at 16 bits, so activations are taken with 7 bits there. CPU only.
+std::unique_ptr<Engine> make_libtorch_int8_engine(const QuantizedModel& model);
+
+/// The fp32 parameters that a quantized model stands for.
+DecoderWeights dequantized_weights(const QuantizedModel& model);
+
+}  // namespace brainquant

@@ -1,0 +1,102 @@
+#include <algorithm>
+#include <utility>
+
+#include "brainquant/model/float_decoder.h"
+#include "brainquant/quantization/quantizer.h"
+#include "brainquant/model/libtorch_environment.h"
+#include "runtime/libtorch_engine.h"
+#include "runtime/patch_buffer.h"
+
+namespace brainquant {
+
+namespace {
+
+struct FloatState : EngineState {
+  std::int64_t session_index = 0;
+  PatchBuffer patch;
+  std::vector<float> hidden;  // [n_layers, n_units]
+};
+
+class LibTorchFloatEngine : public Engine {
+ public:
+  LibTorchFloatEngine(const DecoderConfig& config, const DecoderWeights& weights, int gpu_number)
+      : config_(config), h0_(weights.h0), decoder_(config, weights, gpu_number), on_gpu_(gpu_number >= 0) {}
+
+  std::string name() const override { return "libtorch"; }
+  std::string instructions() const override { return on_gpu_ ? "CUDA" : libtorch_cpu_capability(); }
+  const DecoderConfig& config() const override { return config_; }
+
+  std::vector<Logits> decode(std::span<const EngineInput> batch) override {
+    std::vector<FloatDecoder::Input> inputs;
+    for (const EngineInput& input : batch) inputs.push_back({input.features, input.bins, input.session_index});
+    std::vector<std::vector<float>> values = decoder_.decode(inputs);
+    std::vector<Logits> results;
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      results.push_back({config_.steps_of(batch[i].bins), config_.n_classes, std::move(values[i])});
+    }
+    return results;
+  }
+
+  std::unique_ptr<EngineState> make_state(std::int64_t session_index) const override {
+    auto state = std::make_unique<FloatState>();
+    reset(*state, session_index);
+    return state;
+  }
+  void reset(EngineState& state, std::int64_t session_index) const override {
+    auto& s = static_cast<FloatState&>(state);
+    s.session_index = session_index;
+    s.patch.clear();
+    s.hidden.clear();
+    for (std::int64_t k = 0; k < config_.n_layers; ++k) s.hidden.insert(s.hidden.end(), h0_.begin(), h0_.end());
+  }
+  std::unique_ptr<EngineState> copy(const EngineState& state) const override {
+    return std::make_unique<FloatState>(static_cast<const FloatState&>(state));
+  }
+
+  bool push(EngineState& state, const float* bin, float* logits) override {
+    auto& s = static_cast<FloatState&>(state);
+    if (s.patch.skips_next()) return false;
+    std::vector<float> y(static_cast<std::size_t>(config_.n_input_features));
+    decoder_.day_layer(s.session_index, bin, y.data());
+    if (!s.patch.add(y, config_)) return false;
+    decoder_.step(s.patch.values().data(), s.hidden.data(), logits);
+    s.patch.advance(config_);
+    return true;
+  }
+
+ private:
+  DecoderConfig config_;
+  std::vector<float> h0_;
+  FloatDecoder decoder_;
+  bool on_gpu_;
+};
+
+}  // namespace
+
+DecoderWeights dequantized_weights(const QuantizedModel& model) {
+  DecoderWeights weights;
+  weights.day_weights = model.day_weights;
+  for (const WeightMatrix& residual : model.day_residuals) {
+    const Matrix stored = dequantize(residual);  // (W - I) transposed
+    Matrix day{stored.cols, stored.rows, std::vector<float>(stored.values.size())};
+    for (std::int64_t r = 0; r < stored.rows; ++r) {
+      for (std::int64_t c = 0; c < stored.cols; ++c) day.row(c)[r] = stored.row(r)[c] + (r == c ? 1.0f : 0.0f);
+    }
+    weights.day_weights.push_back(std::move(day));
+  }
+  weights.day_biases = model.day_biases;
+  for (const QuantizedGruLayer& layer : model.gru) {
+    weights.gru.push_back({dequantize(layer.weight_ih), dequantize(layer.weight_hh), layer.bias_ih, layer.bias_hh});
+  }
+  weights.out_weight = dequantize(model.out_weight);
+  weights.out_bias = model.out_bias;
+  weights.h0 = model.h0;
+  return weights;
+}
+
+std::unique_ptr<Engine> make_libtorch_float_engine(const DecoderConfig& config, const DecoderWeights& weights,
+                                                   int gpu_number) {
+  return std::make_unique<LibTorchFloatEngine>(config, weights, gpu_number);
+}
+
+}  // namespace brainquant
