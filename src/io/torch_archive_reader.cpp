@@ -264,13 +264,16 @@ TorchArchiveReader::TorchArchiveReader(const std::filesystem::path& path, const 
   const InputFile& file = impl_->file;
   check_beginning(file);
   impl_->directory = read_zip_directory(file.path(), file.size());
-  impl_->stream = std::make_unique<TorchStreamDirectory>(
-      file.path(), file.size(),
-      [&file](std::uint64_t at, void* to, std::size_t count) { return file.read_at(at, to, count); });
   const auto& records = impl_->directory.records;
   if (records.contains("constants.pkl")) {
     throw FormatError(file.path(), "", "is a TorchScript archive; needed is a file of torch.save");
   }
+  if (!impl_->directory.compressed.empty()) {
+    throw FormatError(file.path(), impl_->directory.compressed, "is compressed, which torch.save never does");
+  }
+  impl_->stream = std::make_unique<TorchStreamDirectory>(
+      file.path(), file.size(),
+      [&file](std::uint64_t at, void* to, std::size_t count) { return file.read_at(at, to, count); });
   if (!records.contains("data.pkl"))
     throw FormatError(file.path(), "data.pkl", "is missing: the zip is no file of torch.save");
   if (records.contains("byteorder") && impl_->read_text("byteorder", 16) != "little") {

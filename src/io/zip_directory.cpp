@@ -30,6 +30,7 @@ ZipDirectory read_zip_directory(const std::string& path, std::uint64_t file_size
 
   ZipDirectory directory;
   const zip_int64_t count = zip_get_num_entries(archive.get(), 0);
+  if (count <= 0) throw FormatError(path, "", "is a zip archive that holds no records");
   for (zip_int64_t i = 0; i < count; ++i) {
     zip_stat_t stat;
     constexpr zip_uint64_t kNeeded =
@@ -40,10 +41,9 @@ ZipDirectory read_zip_directory(const std::string& path, std::uint64_t file_size
     }
     const std::string full_name = stat.name;
     const std::string name = full_name.substr(full_name.find('/') + 1);
-    if (stat.comp_method != ZIP_CM_STORE || stat.size != stat.comp_size) {
-      throw FormatError(path, name, "is compressed, which torch.save never does");
-    }
-    if (stat.size > file_size) {
+    const bool is_stored = stat.comp_method == ZIP_CM_STORE && stat.size == stat.comp_size;
+    if (!is_stored && directory.compressed.empty()) directory.compressed = name;
+    if (is_stored && stat.size > file_size) {
       throw FormatError(path, name, fmt::format("a record of {} bytes", stat.size),
                         fmt::format("no more than the file's {}", file_size));
     }

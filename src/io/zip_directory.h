@@ -15,9 +15,10 @@ struct ZipRecord {
 struct ZipDirectory {
   std::unordered_map<std::string, ZipRecord> records;  // by name without the archive's top folder
   bool has_checksums = false;                          // torch.save without checksums stores 0 everywhere
+  std::string compressed;                              // the first record that is; "" as a rule
 };
 
-/// Throws FormatError: no zip, records twice, compressed, encrypted or larger than the file.
+/// Throws FormatError: no zip, no records, a record twice or larger than the file.
 ZipDirectory read_zip_directory(const std::string& path, std::uint64_t file_size);
 
 }  // namespace brainquant

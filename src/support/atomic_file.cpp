@@ -1,13 +1,12 @@
 #include "brainquant/support/atomic_file.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
-
-#include <fmt/format.h>
 
 #include "brainquant/support/error.h"
 
@@ -45,7 +44,8 @@ void create_folder(const fs::path& path) {
 }  // namespace
 
 AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
-  if (fs::is_directory(path_)) throw FileError(path_.string(), "is a folder, a file is to be written there");
+  std::error_code unknown;  // whatever else is wrong with the path, creating the file says so
+  if (fs::is_directory(path_, unknown)) throw FileError(path_.string(), "is a folder, a file is to be written there");
   create_folder(path_);
   std::string pattern = (folder_of(path_) / fmt::format(".{}.XXXXXX", path_.filename().string())).string();
   fd_ = ::mkostemp(pattern.data(), O_CLOEXEC);
