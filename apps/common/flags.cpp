@@ -41,11 +41,13 @@ void add_selection_flags(CLI::App& parser, DatasetOptions& data) {
 
 void add_engine_flags(CLI::App& parser, EngineOptions& engine) {
   engine.gpu_number = 0;
-  parser.add_option("--gpu_number", engine.gpu_number, "GPU to use, -1 for the CPU; INT8 always runs on the CPU", true);
+  parser.add_option("--gpu_number", engine.gpu_number, "GPU to use, -1 for the CPU; INT8 always runs on the CPU")
+      ->capture_default_str();
   add_choice(parser, "--engine", engine_names(), "How INT8 runs; default: the fastest one",
              [&engine](const std::string& name) { engine.engine = name; });
   parser.add_option("--kernel", engine.kernel, "The native engine's kernel by name; default: the CPU's best one");
-  parser.add_option("--threads", engine.threads, "Threads; 0: all cores that the process may use", true);
+  parser.add_option("--threads", engine.threads, "Threads; 0: all cores that the process may use")
+      ->capture_default_str();
 }
 
 void add_language_model_flags(CLI::App& parser, LanguageModelOptions& options) {
@@ -53,10 +55,12 @@ void add_language_model_flags(CLI::App& parser, LanguageModelOptions& options) {
   add_choice(parser, "--lm", language_model_names(), "Which language model makes sentences",
              [&options](const std::string& name) { options.lm = name; })
       ->default_str(options.lm);
-  parser.add_option("--redis_host", options.redis_host, "Host of the language-model server's Redis", true);
-  parser.add_option("--redis_port", options.redis_port, "Its port", true);
-  parser.add_option("--redis_db", options.redis_db, "Its database", true);
-  parser.add_option("--lm_timeout", options.lm_timeout, "Seconds that the server may take for a trial", true);
+  parser.add_option("--redis_host", options.redis_host, "Host of the language-model server's Redis")
+      ->capture_default_str();
+  parser.add_option("--redis_port", options.redis_port, "Its port")->capture_default_str();
+  parser.add_option("--redis_db", options.redis_db, "Its database")->capture_default_str();
+  parser.add_option("--lm_timeout", options.lm_timeout, "Seconds that the server may take for a trial")
+      ->capture_default_str();
 }
 
 void add_method_flags(CLI::App& parser, QuantizationOptions& options) {
@@ -77,12 +81,14 @@ void add_static_flags(CLI::App& parser, QuantizationOptions& options) {
   add_choice(parser, "--day_layers", {"quantize", "float"}, "float leaves the day layers in fp32",
              [&options](const std::string& name) { options.day_layers = parse_day_layers(name); })
       ->default_str("quantize");
-  parser.add_option("--calibration_samples", options.calibration_samples,
-                    "Static types: train trials to calibrate with", true);
+  parser
+      .add_option("--calibration_samples", options.calibration_samples, "Static types: train trials to calibrate with")
+      ->capture_default_str();
 }
 
 void add_calibration_batch_size(CLI::App& parser, std::int64_t& batch_size) {
-  parser.add_option("--calibration_batch_size", batch_size, "Static types: trials in memory at once", true);
+  parser.add_option("--calibration_batch_size", batch_size, "Static types: trials in memory at once")
+      ->capture_default_str();
 }
 
 void add_quantize_flags(CLI::App& parser, QuantizeJob& job, int& gpu_number) {
@@ -90,10 +96,10 @@ void add_quantize_flags(CLI::App& parser, QuantizeJob& job, int& gpu_number) {
   add_path(parser, "--output_path", job.output_path, "Quantized file to write; args.yaml goes beside it")->required();
   add_method_flags(parser, job.options);
   add_data_flags(parser, job.data_dir, job.csv_path);
-  parser.add_option("--gpu_number", gpu_number, "Accepted; quantization runs on the CPU", true);
+  parser.add_option("--gpu_number", gpu_number, "Accepted; quantization runs on the CPU")->capture_default_str();
   add_calibration_batch_size(parser, job.calibration_batch_size);
   add_static_flags(parser, job.options);
-  parser.add_option("--threads", job.threads, "Threads; 0: all cores that the process may use", true);
+  parser.add_option("--threads", job.threads, "Threads; 0: all cores that the process may use")->capture_default_str();
   parser.add_flag("--force", job.force, "Overwrite whatever is at --output_path");
   parser.add_flag("--dry_run", job.dry_run, "Show what would be written, tensor by tensor, and write nothing");
 }
@@ -104,9 +110,10 @@ void add_evaluation_flags(CLI::App& parser, EvaluationOptions& options) {
   add_data_flags(parser, options.data.data_dir, options.data.csv_path);
   add_selection_flags(parser, options.data);
   add_engine_flags(parser, options.engine);
-  parser.add_option("--batch_size", options.batch_size, "Trials that the engine gets at once", true);
+  parser.add_option("--batch_size", options.batch_size, "Trials that the engine gets at once")->capture_default_str();
   parser.add_flag("--streaming", options.streaming, "Decode bin by bin, as a live system does, and time the steps");
-  parser.add_option("--step_latency", options.step_latency, "Time so many single steps after the evaluation", true);
+  parser.add_option("--step_latency", options.step_latency, "Time so many single steps after the evaluation")
+      ->capture_default_str();
   add_language_model_flags(parser, options.language_model);
   add_path(parser, "--output_csv", options.output_csv,
            "Results CSV; default: quantized_rnn_{val|test}_results_TIME.csv beside the model");
@@ -121,7 +128,7 @@ void add_experiment_flags(CLI::App& parser, ExperimentOptions& options) {
   add_data_flags(parser, options.data.data_dir, options.data.csv_path);
   add_selection_flags(parser, options.data);
   add_engine_flags(parser, options.engine);
-  parser.add_option("--batch_size", options.batch_size, "Trials that the engine gets at once", true);
+  parser.add_option("--batch_size", options.batch_size, "Trials that the engine gets at once")->capture_default_str();
   add_calibration_batch_size(parser, options.calibration_batch_size);
   add_language_model_flags(parser, options.language_model);
 }
