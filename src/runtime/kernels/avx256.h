@@ -45,29 +45,44 @@ inline __m256i broadcast(const std::uint8_t* x) {
   return _mm256_set1_epi32(*reinterpret_cast<const int __attribute__((may_alias, aligned(1)))*>(x));
 }
 
+// Every loop over a tile's registers is unrolled by force: an array that is still indexed at run time would live in memory.
+#define BRAINQUANT_UNROLL _Pragma("GCC unroll 16")
+
 /// The loops of a tile of Rows x Blocks blocks (two registers each), around Product::add(acc, x, weights).
 template <typename Product, int Rows, int Blocks>
 void tile_256(const TileArguments& t) {
   constexpr int kHalves = 2 * Blocks;
   __m256i sums[Rows][kHalves];
+  BRAINQUANT_UNROLL
   for (int m = 0; m < Rows; ++m) {
+    BRAINQUANT_UNROLL
     for (int v = 0; v < kHalves; ++v) {
       sums[m][v] = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(t.acc + m * t.acc_stride + v * 8));
     }
   }
+  const std::uint8_t* rows[Rows];
+  BRAINQUANT_UNROLL
+  for (int m = 0; m < Rows; ++m) rows[m] = t.rows[m] + t.row_offset;
+  const std::int64_t block_stride = t.block_stride;
   const std::int8_t* w = t.weights;
   for (std::int64_t g = 0; g < t.group_count; ++g, w += kGroupBytes) {
     __m256i weights[kHalves];
+    BRAINQUANT_UNROLL
     for (int v = 0; v < kHalves; ++v) {
       weights[v] = _mm256_loadu_si256(
-          reinterpret_cast<const __m256i*>(w + (v / 2) * t.block_stride + (v % 2) * (kGroupBytes / 2)));
+          reinterpret_cast<const __m256i*>(w + (v / 2) * block_stride + (v % 2) * (kGroupBytes / 2)));
     }
+    BRAINQUANT_UNROLL
     for (int m = 0; m < Rows; ++m) {
-      const typename Product::Activations x(broadcast(t.rows[m] + t.row_offset + g * kGroupInputs));
+      const typename Product::Activations x(broadcast(rows[m]));
+      rows[m] += kGroupInputs;
+      BRAINQUANT_UNROLL
       for (int v = 0; v < kHalves; ++v) sums[m][v] = Product::add(sums[m][v], x, weights[v]);
     }
   }
+  BRAINQUANT_UNROLL
   for (int m = 0; m < Rows; ++m) {
+    BRAINQUANT_UNROLL
     for (int v = 0; v < kHalves; ++v) {
       _mm256_storeu_si256(reinterpret_cast<__m256i*>(t.acc + m * t.acc_stride + v * 8), sums[m][v]);
     }

@@ -33,35 +33,63 @@ inline __m512i broadcast(const std::uint8_t* x) {
   return _mm512_set1_epi32(*reinterpret_cast<const int __attribute__((may_alias, aligned(1)))*>(x));
 }
 
-/// Rows times Blocks accumulators stay in registers. `Chains` splits each sum over as many registers, for few rows, where the
-/// instruction's latency would be the limit.
+// Every loop over a tile's registers is unrolled by force: an array that is still indexed at run time would live in memory.
+#define BRAINQUANT_UNROLL _Pragma("GCC unroll 32")
+
+/// Rows times Blocks sums stay in registers. `Chains` splits each sum over as many registers, for few rows, where the instruction's
+/// latency would be the limit.
 template <int Rows, int Blocks, int Chains>
 void tile(const TileArguments& t) {
   __m512i sums[Rows][Blocks][Chains];
+  BRAINQUANT_UNROLL
   for (int m = 0; m < Rows; ++m) {
+    BRAINQUANT_UNROLL
     for (int b = 0; b < Blocks; ++b) {
       sums[m][b][0] = _mm512_loadu_si512(t.acc + m * t.acc_stride + b * kBlockChannels);
+      BRAINQUANT_UNROLL
       for (int c = 1; c < Chains; ++c) sums[m][b][c] = _mm512_setzero_si512();
     }
   }
+  const std::uint8_t* rows[Rows];
+  BRAINQUANT_UNROLL
+  for (int m = 0; m < Rows; ++m) rows[m] = t.rows[m] + t.row_offset;
+  const std::int64_t block_stride = t.block_stride;
   const std::int8_t* w = t.weights;
-  std::int64_t g = 0;
-  const auto take = [&](const int c) {
-    __m512i weights[Blocks];
-    for (int b = 0; b < Blocks; ++b) weights[b] = _mm512_loadu_si512(w + b * t.block_stride);
+  std::int64_t left = t.group_count;
+  for (; left >= Chains; left -= Chains) {
+    BRAINQUANT_UNROLL
+    for (int c = 0; c < Chains; ++c) {
+      __m512i weights[Blocks];
+      BRAINQUANT_UNROLL
+      for (int b = 0; b < Blocks; ++b) weights[b] = _mm512_loadu_si512(w + b * block_stride + c * kGroupBytes);
+      BRAINQUANT_UNROLL
+      for (int m = 0; m < Rows; ++m) {
+        const __m512i x = broadcast(rows[m] + c * kGroupInputs);
+        BRAINQUANT_UNROLL
+        for (int b = 0; b < Blocks; ++b) sums[m][b][c] = _mm512_dpbusd_epi32(sums[m][b][c], x, weights[b]);
+      }
+    }
+    w += Chains * kGroupBytes;
+    BRAINQUANT_UNROLL
+    for (int m = 0; m < Rows; ++m) rows[m] += Chains * kGroupInputs;
+  }
+  for (; left > 0; --left) {
+    BRAINQUANT_UNROLL
     for (int m = 0; m < Rows; ++m) {
-      const __m512i x = broadcast(t.rows[m] + t.row_offset + g * kGroupInputs);
-      for (int b = 0; b < Blocks; ++b) sums[m][b][c] = _mm512_dpbusd_epi32(sums[m][b][c], x, weights[b]);
+      const __m512i x = broadcast(rows[m]);
+      BRAINQUANT_UNROLL
+      for (int b = 0; b < Blocks; ++b) {
+        sums[m][b][0] = _mm512_dpbusd_epi32(sums[m][b][0], x, _mm512_loadu_si512(w + b * block_stride));
+      }
+      rows[m] += kGroupInputs;
     }
     w += kGroupBytes;
-    ++g;
-  };
-  for (; g + Chains <= t.group_count;) {
-    for (int c = 0; c < Chains; ++c) take(c);
   }
-  while (g < t.group_count) take(0);
+  BRAINQUANT_UNROLL
   for (int m = 0; m < Rows; ++m) {
+    BRAINQUANT_UNROLL
     for (int b = 0; b < Blocks; ++b) {
+      BRAINQUANT_UNROLL
       for (int c = 1; c < Chains; ++c) sums[m][b][0] = _mm512_add_epi32(sums[m][b][0], sums[m][b][c]);
       _mm512_storeu_si512(t.acc + m * t.acc_stride + b * kBlockChannels, sums[m][b][0]);
     }
