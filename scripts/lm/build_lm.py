@@ -34,7 +34,7 @@ def parse_arguments():
     parser.add_argument("--arpa", type=pathlib.Path, help="ARPA model, .gz or not (default: an English bigram of word counts)")
     parser.add_argument("--dict", type=pathlib.Path, help="pronunciations, CMUdict's form and phonemes (default: CMUdict)")
     parser.add_argument("--vocab", type=pathlib.Path, help="file of words, one a line: only these are kept")
-    parser.add_argument("--pairs", type=int, default=120_000, help="pairs kept in the default bigram (default: %(default)s)")
+    parser.add_argument("--pairs", type=int, default=230_000, help="pairs kept in the default bigram (default: %(default)s)")
     parser.add_argument("--silence", type=float, default=0.95, help="probability of a silence after a word (default: %(default)s)")
     parser.add_argument("--convert", type=pathlib.Path, metavar="FST", help="write FST as an aligned const file, which is mapped")
     parser.add_argument("--vector", action="store_true", help="leave TLG.fst as a vector file instead of an aligned const file")
