@@ -9,6 +9,10 @@ foreach(_app quantize_model evaluate_quantized_model test_all_quantization_metho
 endforeach()
 
 install(TARGETS brainquant EXPORT brainquantTargets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+if(TARGET brainquant_c)
+  set_target_properties(brainquant_c PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
+  install(TARGETS brainquant_c EXPORT brainquantTargets LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+endif()
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/brainquant" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.h")
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 install(EXPORT brainquantTargets NAMESPACE brainquant:: DESTINATION "${_package_dir}")

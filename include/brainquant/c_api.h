@@ -1,0 +1,109 @@
+/* brainquant from C, and from whatever calls C: LabVIEW, Rust, Python by ctypes. Library: libbrainquant_c.
+ *
+ * Stable: functions and structs here keep their meaning; what is added later comes as new functions, or at the end of
+ * structs that carry their size. No C++ exception leaves a function.
+ *
+ * Functions that return int or int64_t give a negative bq_status when they fail; bq_last_error() then says what went
+ * wrong. Strings are UTF-8, end with a 0, and belong to the library: those of a model until the model is closed.
+ * Functions may be called from any thread; calls on one model and its decoders wait for each other, but two threads
+ * must not use one decoder.
+ */
+#ifndef BRAINQUANT_C_API_H
+#define BRAINQUANT_C_API_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(_WIN32)
+#define BQ_API
+#else
+#define BQ_API __attribute__((visibility("default")))
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Raised when functions are added. */
+#define BQ_ABI_VERSION 1
+
+enum bq_status {
+  BQ_OK = 0,
+  BQ_LOGITS_READY = 1,
+  BQ_ERROR_ARGUMENT = -1, /* a null pointer, a struct's size, too little room */
+  BQ_ERROR_USAGE = -2,    /* an option, a session or a trial outside what the model has */
+  BQ_ERROR_FILE = -3,     /* a file that is missing or can't be read */
+  BQ_ERROR_FORMAT = -4,   /* a file that is not what it must be */
+  BQ_ERROR_WORK = -5,     /* features that are not finite, or an engine that failed */
+  BQ_ERROR_MEMORY = -6,
+  BQ_ERROR_INTERNAL = -7
+};
+
+typedef struct bq_model bq_model;     /* an open model and its engine */
+typedef struct bq_decoder bq_decoder; /* a trial that is decoded bin by bin */
+
+/* All members zero: the defaults. */
+typedef struct bq_model_options {
+  size_t size;        /* sizeof(bq_model_options) */
+  const char* engine; /* "reference", "libtorch", "native"; NULL: the default for the model */
+  const char* kernel; /* of the native engine; NULL: $BRAINQUANT_KERNEL, or the CPU's best */
+  int32_t threads;    /* 0: all cores that this process may use */
+} bq_model_options;
+
+/* A trial to decode as a whole. */
+typedef struct bq_trial {
+  const float* features; /* [bins, bq_model_features()] */
+  int64_t bins;          /* of 20 ms */
+  int64_t session_index;
+  float* logits;         /* [step_capacity, bq_model_classes()], written */
+  int64_t step_capacity; /* at least bq_model_steps() */
+  int64_t steps;         /* written */
+} bq_trial;
+
+BQ_API int32_t bq_abi_version(void);
+BQ_API const char* bq_version(void);
+/* What the last call that failed in this thread said; "" if none has. Until the next call that fails in it. */
+BQ_API const char* bq_last_error(void);
+
+/* Opens a quantized file or a checkpoint folder (then in fp32, on the CPU). `options` may be NULL. */
+BQ_API int bq_model_open(const char* path, const bq_model_options* options, bq_model** model);
+/* Decoders may outlive the model. NULL is allowed. */
+BQ_API void bq_model_close(bq_model* model);
+
+BQ_API int64_t bq_model_features(const bq_model* model); /* values in a bin */
+BQ_API int64_t bq_model_classes(const bq_model* model);  /* values in a step's logits */
+BQ_API int64_t bq_model_sessions(const bq_model* model);
+BQ_API const char* bq_model_session_name(const bq_model* model, int64_t session_index); /* NULL: no such session */
+BQ_API int64_t bq_model_session_index(const bq_model* model, const char* session);
+BQ_API double bq_model_step_seconds(const bq_model* model);        /* from one step's logits to the next */
+BQ_API int64_t bq_model_bins_before_logits(const bq_model* model); /* recorded bins that give the first step's logits */
+/* Steps that a trial has: of `bins` bins as recorded, or (smoothed != 0) after smoothing. */
+BQ_API int64_t bq_model_steps(const bq_model* model, int64_t bins, int smoothed);
+BQ_API const char* bq_model_method(const bq_model* model);       /* "fp32", "dynamic_qint8", ... */
+BQ_API const char* bq_model_engine(const bq_model* model);       /* "native", ... */
+BQ_API const char* bq_model_instructions(const bq_model* model); /* "avx2", ... */
+
+/* Decodes whole trials, those of a call side by side. Features are as recorded, or (smoothed != 0) smoothed already.
+ * When it fails, what lies in `logits` and `steps` means nothing. */
+BQ_API int bq_decode_trials(bq_model* model, bq_trial* trials, int64_t count, int smoothed);
+
+BQ_API int bq_decoder_create(bq_model* model, int64_t session_index, bq_decoder** decoder);
+BQ_API void bq_decoder_free(bq_decoder* decoder); /* NULL is allowed */
+/* Takes one bin as recorded [bq_model_features()]. BQ_LOGITS_READY: it completes a step, whose logits
+ * [bq_model_classes()] were written. BQ_OK: it does not. A bin that is not finite (BQ_ERROR_WORK) is not taken; the
+ * trial can go on. */
+BQ_API int bq_decoder_push(bq_decoder* decoder, const float* bin, float* logits);
+/* Does, between two bins, what the next step needs and is known already. Called or not, the logits are the same. */
+BQ_API int bq_decoder_prepare(bq_decoder* decoder);
+/* Back to the start of a trial, of any session. */
+BQ_API int bq_decoder_reset(bq_decoder* decoder, int64_t session_index);
+/* A decoder that goes on from the same bin, on its own. */
+BQ_API int bq_decoder_copy(const bq_decoder* decoder, bq_decoder** copy);
+BQ_API int64_t bq_decoder_bins(const bq_decoder* decoder);  /* taken since the start of the trial */
+BQ_API int64_t bq_decoder_steps(const bq_decoder* decoder); /* whose logits were given since then */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
