@@ -39,7 +39,7 @@ int main(int argc, char** argv) {
   program.add_flags = [&](CLI::App& parser) { app::add_quantize_flags(parser, job, gpu_number); };
   program.run = [&](const CLI::App& parser, const RunContext& context) {
     name_unused_options(parser, job, context);
-    if (gpu_number != -1) resolve_gpu_number(gpu_number, context);
+    if (parser.count("--gpu_number") > 0) resolve_gpu_number(gpu_number, context);
     EngineOptions cores;
     cores.threads = job.threads;
     QuantizeJob resolved = job;

@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "brainquant/decoding/redis_language_model.h"
-#include "brainquant/runtime/libtorch_environment.h"
+#include "brainquant/model/libtorch_environment.h"
 #include "brainquant/support/error.h"
 
 namespace brainquant {

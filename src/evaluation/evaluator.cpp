@@ -82,6 +82,7 @@ class Evaluation {
   EvaluationOutcome run();
 
  private:
+  EvaluationOutcome run_to_the_end();
   std::string identity() const;
   void describe();
   void decode_trials();
@@ -234,7 +235,7 @@ void Evaluation::write(bool with_sentences) {
   if (!options_.output_json.empty()) write_file_atomically(options_.output_json, evaluation_json(summary_));
 }
 
-EvaluationOutcome Evaluation::run() {
+EvaluationOutcome Evaluation::run_to_the_end() {
   options_.validate();
   if (!options_.language_model.skip_lm) language_model_ = make_language_model(options_.language_model);
   const Clock::time_point start = Clock::now();
@@ -266,6 +267,15 @@ EvaluationOutcome Evaluation::run() {
   }
   journal_->remove();
   return {std::move(summary_), csv_};
+}
+
+EvaluationOutcome Evaluation::run() {
+  try {
+    return run_to_the_end();
+  } catch (...) {
+    if (journal_ && journal_->trials().empty()) journal_->remove();  // nothing to go on from
+    throw;
+  }
 }
 
 }  // namespace

@@ -1,0 +1,215 @@
+// All four programs end to end, against PyTorch's phonemes and plain Python's error rates.
+#include <gtest/gtest.h>
+
+#include "apps/program.h"
+#include "apps/study.h"
+
+namespace brainquant::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::string kModel = (study_folder() / "model").string();
+
+ProgramResult evaluate_in(const ScratchFolder& scratch, const std::string& model, std::vector<std::string> more = {}) {
+  return run_program("evaluate_quantized_model", std::vector<std::string>{"--model_path", model} + data_flags() + more,
+                     scratch.path());
+}
+
+// What the CSV must be, from the fixture; the sentences' punctuation never gets into a phoneme CSV.
+std::string expected_csv(const char* split) {
+  const bool labelled = std::string(split) == "val";
+  std::string text = std::string("session,block,trial,pred_phonemes") + (labelled ? ",true_phonemes" : "") + "\r\n";
+  for (const auto& trial : expected()[split]) {
+    text += trial["session"].get<std::string>() + "," + std::to_string(trial["block"].get<int>()) + "," +
+            std::to_string(trial["trial"].get<int>()) + "," + trial["phonemes"].get<std::string>();
+    if (labelled) text += "," + trial["true_phonemes"].get<std::string>();
+    text += "\r\n";
+  }
+  return text;
+}
+
+TEST(Smoke, Fp32EvaluationIsPyTorchs) {
+  const ScratchFolder scratch;
+  const fs::path csv = scratch / "results.csv";
+  const fs::path json = scratch / "results.json";
+  const ProgramResult run =
+      evaluate_in(scratch, kModel,
+                  {"--skip_lm", "--output_csv", csv.string(), "--output_json", json.string(), "--step_latency", "20"});
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(bytes_of(csv), expected_csv("val"));
+  EXPECT_FALSE(fs::exists(csv.string() + ".partial"));
+  const nlohmann::json result = json_in(json);
+  EXPECT_EQ(result["schema_version"], 1);
+  EXPECT_NEAR(result["per"]["total"]["rate"], expected_rate("distance"), 1e-9);
+  EXPECT_NEAR(result["per_ctc"]["total"]["rate"], expected_rate("distance_ctc"), 1e-9);
+  for (const auto& [session, rate] : result["per"]["sessions"].items()) {
+    EXPECT_NEAR(rate["rate"], expected_rate("distance", "session", session), 1e-9) << session;
+  }
+  EXPECT_EQ(result["per"]["sessions"].size(), 3U);
+  for (const std::string corpus : {"50-Word", "Switchboard"}) {
+    EXPECT_NEAR(result["per"]["corpora"].at(corpus)["rate"], expected_rate("distance", "corpus", corpus), 1e-9);
+  }
+  EXPECT_EQ(result["data"]["too_short"], 1);
+  EXPECT_EQ(result["step"]["work"]["count"], 20);
+  EXPECT_GT(result["peak_memory_bytes"].get<double>(), 1e7);
+  EXPECT_LT(result["peak_memory_bytes"].get<double>(), 1e9);
+}
+
+TEST(Smoke, TestSplitHasPredictionsOnly) {
+  const ScratchFolder scratch;
+  const fs::path csv = scratch / "results.csv";
+  const fs::path json = scratch / "results.json";
+  const ProgramResult run =
+      evaluate_in(scratch, kModel,
+                  {"--skip_lm", "--eval_type", "test", "--output_csv", csv.string(), "--output_json", json.string()});
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(bytes_of(csv), expected_csv("test"));
+  EXPECT_TRUE(json_in(json)["per"].is_null());
+}
+
+TEST(Smoke, QuantizedFileStandsAloneAndIsNotMadeTwice) {
+  const ScratchFolder scratch;
+  const fs::path output = scratch / "q" / "quantized_model.pt";
+  const std::vector<std::string> flags = {"--model_path", kModel, "--output_path", output.string()};
+  const ProgramResult made = run_program("quantize_model", flags, scratch.path());
+  ASSERT_EQ(made.exit_code, 0) << made.err;
+  EXPECT_NE(made.out.find("gru.weight_ih_l0"), std::string::npos);
+  EXPECT_EQ(bytes_of(scratch / "q" / "args.yaml"), bytes_of(study_folder() / "model/checkpoint/args.yaml"));
+  const std::string bytes = bytes_of(output);
+  const ProgramResult again = run_program("quantize_model", flags, scratch.path());
+  EXPECT_EQ(again.exit_code, 0);
+  EXPECT_NE(again.out.find("skipped"), std::string::npos);
+  const ProgramResult other =
+      run_program("quantize_model", flags + std::vector<std::string>{"--dtype", "float16"}, scratch.path());
+  EXPECT_EQ(other.exit_code, 1);
+  EXPECT_EQ(other.errors().size(), 1U);
+  EXPECT_EQ(bytes_of(output), bytes);
+  const ProgramResult forced =
+      run_program("quantize_model", flags + std::vector<std::string>{"--dtype", "float16", "--force"}, scratch.path());
+  EXPECT_EQ(forced.exit_code, 0) << forced.err;
+  EXPECT_NE(bytes_of(output), bytes);
+
+  const fs::path csv = scratch / "results.csv";
+  const ProgramResult evaluated = evaluate_in(scratch, output.string(), {"--skip_lm", "--output_csv", csv.string()});
+  ASSERT_EQ(evaluated.exit_code, 0) << evaluated.err;
+  EXPECT_EQ(bytes_of(csv), expected_csv("val"));  // FP16 keeps every phoneme of this model
+}
+
+TEST(Smoke, DryRunWritesNothing) {
+  const ScratchFolder scratch;
+  const fs::path output = scratch / "quantized_model.pt";
+  for (const std::string type : {"dynamic", "static"}) {
+    const ProgramResult run = run_program(
+        "quantize_model",
+        {"--model_path", kModel, "--output_path", output.string(), "--quantization_type", type, "--dry_run"},
+        scratch.path());
+    EXPECT_EQ(run.exit_code, 0) << run.err;
+    EXPECT_NE(run.out.find("out.weight.scale"), std::string::npos) << run.out;
+    EXPECT_FALSE(fs::exists(output));
+    EXPECT_FALSE(fs::exists(scratch / "args.yaml"));
+  }
+}
+
+TEST(Smoke, StreamingGivesTheWholeTrialsPhonemes) {
+  const ScratchFolder scratch;
+  const fs::path output = scratch / "quantized_model.pt";
+  ASSERT_EQ(run_program("quantize_model",
+                        std::vector<std::string>{"--model_path", kModel, "--output_path", output.string(),
+                                                 "--quantization_type", "static_per_channel"} +
+                            data_flags(),
+                        scratch.path())
+                .exit_code,
+            0);
+  const fs::path whole = scratch / "whole.csv";
+  const fs::path streamed = scratch / "streamed.csv";
+  ASSERT_EQ(evaluate_in(scratch, output.string(), {"--skip_lm", "--output_csv", whole.string()}).exit_code, 0);
+  const ProgramResult run =
+      evaluate_in(scratch, output.string(), {"--skip_lm", "--streaming", "--output_csv", streamed.string()});
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(bytes_of(streamed), bytes_of(whole));
+  EXPECT_NE(run.out.find("last bin to logits"), std::string::npos);
+}
+
+TEST(Smoke, ComparisonOfAllMethodsAndItsResume) {
+  const ScratchFolder scratch;
+  const std::vector<std::string> flags =
+      std::vector<std::string>{"--model_path", kModel, "--output_dir", scratch.path().string(), "--skip_lm",
+                               "--threads",    "1"} +
+      data_flags();
+  const ProgramResult run = run_program("test_all_quantization_methods", flags, scratch.path());
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  const fs::path results = scratch / "quantization_results";
+  const nlohmann::json comparison = json_in(results / "comparison.json");
+  ASSERT_EQ(comparison["methods"].size(), 5U);
+  EXPECT_NEAR(comparison["methods"][0]["evaluation"]["per"]["total"]["rate"], expected_rate("distance"), 1e-9);
+  for (std::size_t m = 1; m < 5; ++m) {
+    const nlohmann::json& method = comparison["methods"][m];
+    const std::string name = method["method"];
+    EXPECT_TRUE(fs::exists(scratch.path() / ("quantized_" + name) / "checkpoint" / "quantized_model.pt")) << name;
+    const double sqnr = method["logits"]["sqnr_db"];
+    // 8 bits over the range of a few standard deviations give some 40 dB; 11 bits of mantissa some 70.
+    const bool half = name == "dynamic_float16";
+    EXPECT_GT(sqnr, half ? 60 : 30) << name;
+    EXPECT_LT(sqnr, half ? 80 : 55) << name;
+    EXPECT_LE(method["per_difference"]["low"], method["per_difference"]["points"]);
+    EXPECT_GE(method["per_difference"]["high"], method["per_difference"]["points"]);
+  }
+  EXPECT_TRUE(fs::exists(results / "comparison.md"));
+  EXPECT_TRUE(fs::exists(results / "comparison.csv"));
+
+  const auto reused = [&] {
+    const nlohmann::json again = json_in(results / "comparison.json");
+    std::vector<bool> flags_of_methods;
+    for (const auto& method : again["methods"]) flags_of_methods.push_back(method.value("reused", false));
+    return flags_of_methods;
+  };
+  ASSERT_EQ(run_program("test_all_quantization_methods", flags, scratch.path()).exit_code, 0);
+  EXPECT_EQ(reused(), (std::vector<bool>(5, true)));
+  // One method's file is damaged: that method alone is done again.
+  write_bytes(scratch.path() / "quantized_static_qint8/checkpoint/quantized_model.pt", "damaged");
+  ASSERT_EQ(run_program("test_all_quantization_methods", flags, scratch.path()).exit_code, 0);
+  EXPECT_EQ(reused(), (std::vector<bool>{true, true, true, false, true}));
+  // Another option of the static methods: those two are done again.
+  ASSERT_EQ(run_program("test_all_quantization_methods", flags + std::vector<std::string>{"--observer", "percentile"},
+                        scratch.path())
+                .exit_code,
+            0);
+  EXPECT_EQ(reused(), (std::vector<bool>{true, true, true, false, false}));
+}
+
+TEST(Smoke, ExperimentIsOneLineAndJson) {
+  const ScratchFolder scratch;
+  const ProgramResult run =
+      run_program("run_quantization_experiment",
+                  std::vector<std::string>{"--model_path", kModel, "--output_dir", scratch.path().string(), "--skip_lm",
+                                           "--quantization_type", "static"} +
+                      data_flags(),
+                  scratch.path());
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(run.out.rfind("static_qint8: ", 0), 0U) << run.out;
+  const nlohmann::json json = json_in(scratch.path() / "quantization_results/experiment_static_qint8_val.json");
+  EXPECT_EQ(json["schema"], "brainquant/experiment");
+  EXPECT_EQ(json["evaluation"]["model"]["method"], "static_qint8");
+}
+
+TEST(Smoke, AFailedMethodDoesNotStopTheOthers) {
+  const ScratchFolder scratch;
+  // Without train files only the static methods can't be made.
+  fs::copy(study_folder() / "data", scratch / "data", fs::copy_options::recursive);
+  for (const auto& session : fs::directory_iterator(scratch / "data")) fs::remove(session.path() / "data_train.hdf5");
+  const ProgramResult run =
+      run_program("test_all_quantization_methods",
+                  {"--model_path", kModel, "--output_dir", scratch.path().string(), "--skip_lm", "--data_dir",
+                   (scratch / "data").string(), "--csv_path", (study_folder() / "corpora.csv").string()},
+                  scratch.path());
+  EXPECT_EQ(run.exit_code, 1) << run.err;
+  const nlohmann::json comparison = json_in(scratch / "quantization_results/comparison.json");
+  std::vector<bool> succeeded;
+  for (const auto& method : comparison["methods"]) succeeded.push_back(method["succeeded"]);
+  EXPECT_EQ(succeeded, (std::vector<bool>{true, true, true, false, false}));
+  EXPECT_NE(run.out.find("data_train.hdf5"), std::string::npos) << run.out;
+}
+
+}  // namespace
+}  // namespace brainquant::testing

@@ -1,0 +1,156 @@
+#include "brainquant/evaluation/journal.h"
+
+#include <gtest/gtest.h>
+
+#include "brainquant/support/error.h"
+#include "io/scratch_folder.h"
+
+namespace brainquant {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::int64_t kClasses = 3;
+constexpr std::size_t kTrials = 6;
+
+TrialResult trial(std::size_t index) {
+  TrialResult result;
+  result.index = index;
+  result.session = "t15.2023.08.11";
+  result.name = "trial_000" + std::to_string(index);
+  result.corpus = "50-Word, \"quoted\"";
+  result.block = 2;
+  result.trial = static_cast<std::int64_t>(index);
+  result.bins = 40;
+  result.steps = static_cast<std::int64_t>(index % 3);
+  result.phonemes = {1, static_cast<int>(index), 40};
+  result.phonemes_ctc = {1, 1, static_cast<int>(index)};
+  result.true_phonemes = {static_cast<int>(index)};
+  result.true_sentence = "na\xc3\xafve line\nbreak";
+  result.model_seconds = 0.25;
+  return result;
+}
+
+Logits logits(std::size_t index) {
+  Logits result{static_cast<std::int64_t>(index % 3), kClasses, {}};
+  for (std::int64_t i = 0; i < result.steps * kClasses; ++i) {
+    result.values.push_back(static_cast<float>(index) * 100 + static_cast<float>(i));
+  }
+  return result;
+}
+
+void expect_same(const TrialResult& a, const TrialResult& b) {
+  EXPECT_EQ(a.index, b.index);
+  EXPECT_EQ(a.session, b.session);
+  EXPECT_EQ(a.name, b.name);
+  EXPECT_EQ(a.corpus, b.corpus);
+  EXPECT_EQ(a.block, b.block);
+  EXPECT_EQ(a.trial, b.trial);
+  EXPECT_EQ(a.bins, b.bins);
+  EXPECT_EQ(a.steps, b.steps);
+  EXPECT_EQ(a.phonemes, b.phonemes);
+  EXPECT_EQ(a.phonemes_ctc, b.phonemes_ctc);
+  EXPECT_EQ(a.true_phonemes, b.true_phonemes);
+  EXPECT_EQ(a.true_sentence, b.true_sentence);
+  EXPECT_EQ(a.model_seconds, b.model_seconds);
+}
+
+void fill(Journal& journal) {
+  // Out of order, as batches by length come.
+  journal.add({trial(4), trial(1)}, {logits(4), logits(1)});
+  journal.add({trial(2)}, {logits(2)});
+  journal.add_sentence(1, "lm a", "hello \"there\"", 0.5);
+  journal.add({trial(5)}, {logits(5)});
+}
+
+void write_journal(const fs::path& path, bool keep_logits) {
+  Journal journal(path, "identity", keep_logits, kTrials, kClasses);
+  fill(journal);
+}
+
+TEST(Journal, CutAnywhereKeepsWhatWasFinishedBefore) {
+  const ScratchFolder scratch;
+  const fs::path path = scratch / "j.partial";
+  write_journal(path, true);
+  const std::string lines = bytes_of(path);
+  const std::string values = bytes_of(path.string() + ".logits");
+  std::size_t most = 0;
+  for (std::size_t cut = 0; cut <= lines.size(); ++cut) {
+    write_bytes(path, lines.substr(0, cut));
+    write_bytes(path.string() + ".logits", values);
+    Journal journal(path, "identity", true, kTrials, kClasses);
+    EXPECT_GE(journal.trials().size(), most);
+    most = journal.trials().size();
+    for (const auto& [index, result] : journal.trials()) {
+      expect_same(result, trial(index));
+      EXPECT_EQ(journal.logits(index).values, logits(index).values);
+    }
+    if (!journal.trials().contains(0)) {
+      journal.add({trial(0), trial(3)}, {logits(0), logits(3)});
+    }
+    EXPECT_EQ(journal.logits(3).values, logits(3).values);
+  }
+  EXPECT_EQ(most, 4U);
+}
+
+TEST(Journal, ValuesCutShortTakeTheirTrialWithThem) {
+  const ScratchFolder scratch;
+  const fs::path path = scratch / "j.partial";
+  write_journal(path, true);
+  const std::string lines = bytes_of(path);
+  const std::string values = bytes_of(path.string() + ".logits");
+  ASSERT_EQ(values.size(), (1 + 1 + 2 + 2) * kClasses * sizeof(float));
+  write_bytes(path.string() + ".logits", values.substr(0, values.size() - 1));
+  const Journal journal(path, "identity", true, kTrials, kClasses);
+  EXPECT_EQ(journal.trials().size(), 3U);
+  EXPECT_FALSE(journal.trials().contains(5));
+}
+
+TEST(Journal, AnotherIdentityStartsAnew) {
+  const ScratchFolder scratch;
+  const fs::path path = scratch / "j.partial";
+  write_journal(path, true);
+  EXPECT_TRUE(Journal(path, "identity 2", true, kTrials, kClasses).trials().empty());
+  EXPECT_TRUE(Journal(path, "identity", true, kTrials, kClasses).trials().empty());  // overwritten by then
+  write_bytes(path, "not a journal\n{}\n");
+  EXPECT_TRUE(Journal(path, "identity", true, kTrials, kClasses).trials().empty());
+}
+
+TEST(Journal, TrialsThatTheDataLacksAreNotTaken) {
+  const ScratchFolder scratch;
+  const fs::path path = scratch / "j.partial";
+  write_journal(path, false);
+  // 4 is the first line: nothing after it can be trusted either.
+  EXPECT_TRUE(Journal(path, "identity", false, 4, kClasses).trials().empty());
+}
+
+TEST(Journal, SentencesOfAnotherLanguageModelAreForgotten) {
+  const ScratchFolder scratch;
+  const fs::path path = scratch / "j.partial";
+  write_journal(path, true);
+  Journal journal(path, "identity", true, kTrials, kClasses);
+  journal.keep_sentences_of("lm a");
+  EXPECT_EQ(journal.trials().at(1).sentence, "hello \"there\"");
+  EXPECT_EQ(journal.trials().at(1).language_model_seconds, 0.5);
+  journal.keep_sentences_of("lm b");
+  EXPECT_FALSE(journal.trials().at(1).sentence.has_value());
+}
+
+TEST(Journal, IsOneRunsAlone) {
+  const ScratchFolder scratch;
+  const fs::path path = scratch / "j.partial";
+  const Journal first(path, "identity", false, kTrials, kClasses);
+  EXPECT_THROW(Journal(path, "identity", false, kTrials, kClasses), FileError);
+}
+
+TEST(Journal, RemoveLeavesNothing) {
+  const ScratchFolder scratch;
+  const fs::path path = scratch / "j.partial";
+  Journal journal(path, "identity", true, kTrials, kClasses);
+  fill(journal);
+  journal.remove();
+  EXPECT_TRUE(fs::is_empty(scratch.path()));
+}
+
+}  // namespace
+}  // namespace brainquant

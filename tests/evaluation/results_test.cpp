@@ -1,0 +1,123 @@
+// Scores, result files and latency summaries against cases worked by hand.
+#include <gtest/gtest.h>
+
+#include "brainquant/evaluation/evaluation_summary.h"
+#include "brainquant/evaluation/results_files.h"
+#include "brainquant/support/error.h"
+#include "io/scratch_folder.h"
+
+namespace brainquant {
+namespace {
+
+TrialResult trial(const std::string& session, const std::string& corpus, std::vector<int> truth,
+                  std::vector<int> predicted, std::vector<int> predicted_ctc) {
+  TrialResult result;
+  result.session = session;
+  result.corpus = corpus;
+  result.block = 3;
+  result.trial = 7;
+  result.true_phonemes = std::move(truth);
+  result.phonemes = std::move(predicted);
+  result.phonemes_ctc = std::move(predicted_ctc);
+  return result;
+}
+
+// a: 1 substitution of 3. b: 1 deletion and nothing else of 2; ctc exact. c: 2 insertions of 1.
+std::vector<TrialResult> trials() {
+  return {trial("s1", "x", {1, 2, 3}, {1, 9, 3}, {1, 9, 3}), trial("s1", "y", {5, 5}, {5}, {5, 5}),
+          trial("s2", "x", {4}, {4, 40, 1}, {4, 40, 1})};
+}
+
+TEST(Scores, SumsDistancesAndLengthsByGroup) {
+  const GroupedErrorRate per = phoneme_error_rate(trials());
+  EXPECT_DOUBLE_EQ(per.total.rate(), 100.0 * 4 / 6);
+  EXPECT_EQ(per.edits.substitutions, 1);
+  EXPECT_EQ(per.edits.deletions, 1);
+  EXPECT_EQ(per.edits.insertions, 2);
+  EXPECT_DOUBLE_EQ(per.sessions.at("s1").rate(), 40.0);
+  EXPECT_DOUBLE_EQ(per.sessions.at("s2").rate(), 200.0);
+  EXPECT_DOUBLE_EQ(per.corpora.at("x").rate(), 75.0);
+  EXPECT_DOUBLE_EQ(per.corpora.at("y").rate(), 50.0);
+  EXPECT_DOUBLE_EQ(phoneme_error_rate_ctc(trials()).total.rate(), 50.0);
+}
+
+TEST(Scores, WordsAreThoseOfTheNormalisedSentences) {
+  std::vector<TrialResult> all = trials();
+  all[0].true_sentence = "It's  FINE -- really.";
+  all[0].sentence = "it's fine, really";
+  all[1].true_sentence = "one two three";
+  all[2].true_sentence = "";
+  all[2].sentence = "uh";
+  // "it's fine - really" against "it's fine really": 1 of 4; no sentence at all: 3 of 3; 1 insertion of 0.
+  const GroupedErrorRate wer = word_error_rate(all);
+  EXPECT_EQ(wer.total.distance, 5);
+  EXPECT_EQ(wer.total.length, 7);
+  EXPECT_EQ(wer.edits.deletions, 4);
+  EXPECT_EQ(wer.edits.insertions, 1);
+}
+
+TEST(ResultsFiles, BytesAreRfc4180) {
+  std::vector<TrialResult> all = trials();
+  all.resize(2);
+  all[0].true_sentence = "No, \"thanks\"";
+  all[0].sentence = "no thanks";
+  all[1].true_sentence = "Two";
+  EXPECT_EQ(phonemes_csv(all, Split::val),
+            "session,block,trial,pred_phonemes,true_phonemes\r\ns1,3,7,AA D AH,AA AE AH\r\ns1,3,7,AW,AW AW\r\n");
+  EXPECT_EQ(phonemes_csv(all, Split::test), "session,block,trial,pred_phonemes\r\ns1,3,7,AA D AH\r\ns1,3,7,AW\r\n");
+  EXPECT_EQ(sentences_csv(all, Split::val),
+            "session,block,trial,true_sentence,pred_sentence,edit_distance,num_words\r\n"
+            "s1,3,7,\"No, \"\"thanks\"\"\",no thanks,0,2\r\ns1,3,7,Two,,1,1\r\n");
+  EXPECT_EQ(
+      sentences_csv(all, Split::test),
+      "session,block,trial,true_sentence,pred_sentence\r\ns1,3,7,\"No, \"\"thanks\"\"\",no thanks\r\ns1,3,7,Two,\r\n");
+  EXPECT_EQ(submission_csv(all), "id,text\r\n0,no thanks\r\n1,\r\n");
+}
+
+TEST(Latency, QuantilesAreNumpys) {
+  // numpy.quantile([4, 1, 3, 2], [0, 0.5, 0.99, 1]) = [1, 2.5, 3.97, 4]
+  EXPECT_DOUBLE_EQ(quantile({4, 1, 3, 2}, 0), 1);
+  EXPECT_DOUBLE_EQ(quantile({4, 1, 3, 2}, 0.5), 2.5);
+  EXPECT_DOUBLE_EQ(quantile({4, 1, 3, 2}, 0.99), 3.97);
+  EXPECT_DOUBLE_EQ(quantile({4, 1, 3, 2}, 1), 4);
+  EXPECT_DOUBLE_EQ(quantile({7}, 0.99), 7);
+  EXPECT_EQ(quantile({}, 0.5), 0);
+  const LatencySummary summary = summarize_seconds({0.001, 0.002, 0.009});
+  EXPECT_EQ(summary.count, 3);
+  EXPECT_DOUBLE_EQ(summary.p50_ms, 2);
+  EXPECT_DOUBLE_EQ(summary.max_ms, 9);
+}
+
+TEST(SummaryJson, WhatIsWrittenIsRead) {
+  EvaluationSummary summary;
+  summary.tool_version = "9.9";
+  summary.model = {"static_qint8", "m/\"odd\".pt", "aa", "bb", 10, 40, 0.25};
+  summary.per = phoneme_error_rate(trials());
+  summary.per_ctc = phoneme_error_rate_ctc(trials());
+  summary.step = StepReport{{3, 1, 2, 3}, {3, 0.5, 0.6, 0.7}, 80};
+  summary.timing = {3, 60, 0.3, 0.6, 0.1};
+  summary.trials = {{"s1/trial_0000", "x", 100, 20, 3, 1, 1, 2, 0}};
+  const ScratchFolder scratch;
+  write_bytes(scratch / "a.json", evaluation_json(summary));
+  const EvaluationSummary read = read_evaluation_json(scratch / "a.json");
+  EXPECT_EQ(evaluation_json(read), evaluation_json(summary));
+  EXPECT_DOUBLE_EQ(read.timing.model_ms_per_trial(), 100);
+  EXPECT_DOUBLE_EQ(read.timing.real_time_factor(), 0.005);
+  EXPECT_EQ(read.trials[0].true_length, 3);
+  EXPECT_FALSE(read.wer.has_value());
+}
+
+TEST(SummaryJson, OtherFilesAreRefused) {
+  const ScratchFolder scratch;
+  std::string json = evaluation_json({});
+  for (const std::string bad :
+       {std::string("{"), std::string("[]"), std::string("{}"), std::string(R"({"schema":"other"})"),
+        json.replace(json.find("\"schema_version\": 1"), 19, "\"schema_version\": 2")}) {
+    write_bytes(scratch / "a.json", bad);
+    EXPECT_THROW(read_evaluation_json(scratch / "a.json"), FormatError) << bad;
+  }
+  EXPECT_THROW(read_evaluation_json(scratch / "missing.json"), FileError);
+}
+
+}  // namespace
+}  // namespace brainquant
