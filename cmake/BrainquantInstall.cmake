@@ -4,13 +4,15 @@ include(CMakePackageConfigHelpers)
 
 set(_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/brainquant")
 
+# Named, because CMake's own search for run paths leaves out folders inside the source tree, where .venv is.
+get_filename_component(_torch_libraries "${Torch_DIR}/../../../lib" ABSOLUTE)
 foreach(_app quantize_model evaluate_quantized_model test_all_quantization_methods run_quantization_experiment)
-  set_target_properties(${_app} PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
+  set_target_properties(${_app} PROPERTIES INSTALL_RPATH "${_torch_libraries}" INSTALL_RPATH_USE_LINK_PATH ON)
 endforeach()
 
 install(TARGETS brainquant EXPORT brainquantTargets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 if(TARGET brainquant_c)
-  set_target_properties(brainquant_c PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
+  set_target_properties(brainquant_c PROPERTIES INSTALL_RPATH "${_torch_libraries}" INSTALL_RPATH_USE_LINK_PATH ON)
   install(TARGETS brainquant_c EXPORT brainquantTargets LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 endif()
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/brainquant" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.h")

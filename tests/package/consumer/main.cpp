@@ -3,7 +3,7 @@
 
 #include "brainquant/decoding/error_rate.h"
 #include "brainquant/model/checkpoint.h"
-#include "brainquant/runtime/libtorch_environment.h"
+#include "brainquant/model/libtorch_environment.h"
 #include "brainquant/support/error.h"
 #include "brainquant/support/sha256.h"
 
