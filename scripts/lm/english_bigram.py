@@ -18,6 +18,7 @@ import math
 
 END_AFTER_OPEN = 0.2
 END_AFTER_CLOSED = 0.01
+NOTHING_SAID = 0.001
 CLOSED = frozenset(
     "the a an of and or but to in on at for from with by as if than because my your his her its our their this these those "
     "is are am was were be been has have had do does did will would can could should may might must i he she we they "
@@ -74,10 +75,9 @@ def english_bigram(counts, max_pairs):
     singles[("<s>",)] = (-99.0, 0.0)
     pairs = {}
     for first, following in listed.items():
-        end = 0.0 if first == "<s>" else END_AFTER_CLOSED if first in CLOSED else END_AFTER_OPEN
+        end = NOTHING_SAID if first == "<s>" else END_AFTER_CLOSED if first in CLOSED else END_AFTER_OPEN
         seen = sum(following.values()) + end
-        if end > 0.0:
-            pairs[(first, "</s>")] = (log10(end), 0.0)
+        pairs[(first, "</s>")] = (log10(end), 0.0)
         backoff = (1 - seen) / (1 - unigram_end - sum(unigrams[w] for w in following))
         singles[(first,)] = (singles[(first,)][0], log10(backoff))
         for word, probability in following.items():
