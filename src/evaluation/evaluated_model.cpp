@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <span>
+#include <vector>
+
 #include "brainquant/evaluation/evaluation_options.h"
 #include "brainquant/quantization/quantized_file.h"
 #include "brainquant/support/error.h"
@@ -14,6 +17,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::int64_t kBytesPerFloat = 4;
+constexpr std::int64_t kWarmUpBins = 50;  // of 20 ms
 
 EvaluatedModel open_checkpoint(const fs::path& path, const EngineOptions& options, const RunContext& context) {
   const Checkpoint checkpoint = load_checkpoint(path, context);
@@ -57,6 +61,14 @@ EvaluatedModel open_model(const fs::path& path, EngineOptions options, const Run
                     "a folder without checkpoint/best_checkpoint: name a quantized file or a checkpoint folder");
   }
   return open_checkpoint(path, options, context);
+}
+
+void warm_up(Engine& engine) {
+  const DecoderConfig& config = engine.config();
+  const std::int64_t bins = config.bins_per_step() + kWarmUpBins;
+  const std::vector<float> silence(static_cast<std::size_t>(bins * config.n_input_features));
+  const EngineInput input{silence.data(), bins, 0};
+  engine.decode(std::span(&input, 1));
 }
 
 }  // namespace brainquant

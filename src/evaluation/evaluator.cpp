@@ -240,6 +240,7 @@ EvaluationOutcome Evaluation::run_to_the_end() {
   if (!options_.language_model.skip_lm) language_model_ = make_language_model(options_.language_model);
   const Clock::time_point start = Clock::now();
   model_ = open_model(options_.model_path, options_.engine, context_);
+  warm_up(*model_.engine);
   summary_.timing.load_seconds = seconds_since(start);
   dataset_ = std::make_unique<Dataset>(model_.config, options_.data, context_);
   for (const fs::path& path : {csv_, options_.output_json, options_.submission_csv, options_.save_logits}) {

@@ -34,4 +34,8 @@ struct EvaluatedModel {
 /// (options that the model's engine cannot follow).
 EvaluatedModel open_model(const std::filesystem::path& path, EngineOptions options, const RunContext& context = {});
 
+/// Decodes a second of silence, so that what an engine does only once (threads, plans, first touches of memory) is not
+/// counted as some trial's time.
+void warm_up(Engine& engine);
+
 }  // namespace brainquant
