@@ -1,0 +1,44 @@
+// What reading weights costs when nothing is done with them, by footprint and threads: the floor of a streaming step.
+#include <benchmark/benchmark.h>
+
+#include <vector>
+
+#include "brainquant/evaluation/latency.h"
+#include "machine_limits.h"
+#include "runtime/aligned_buffer.h"
+#include "t15.h"
+
+namespace {
+
+using namespace brainquant;
+using namespace brainquant::benchmarks;
+
+void reading(benchmark::State& state, std::int64_t bytes) {
+  ThreadTeam team(static_cast<int>(state.range(0)));
+  const AlignedBuffer<std::int8_t> memory(bytes);
+  std::vector<double> times;
+  seconds_to_read(team, memory.data(), bytes);
+  for (auto _ : state) {
+    times.push_back(seconds_to_read(team, memory.data(), bytes));
+    state.SetIterationTime(times.back());
+  }
+  const LatencySummary summary = summarize_seconds(times);
+  state.counters["GB/s"] = static_cast<double>(bytes) / 1e6 / summary.p50_ms;
+  state.counters["p50_us"] = 1e3 * summary.p50_ms;
+  state.counters["p99_us"] = 1e3 * summary.p99_ms;
+}
+
+/// 33.5 MB.
+void one_streaming_step(benchmark::State& state) { reading(state, step_bytes(t15_config())); }
+BENCHMARK(one_streaming_step)->ArgName("threads")->Arg(1)->Arg(2)->UseManualTime();
+
+/// 1.8 MB, read at every step of a layer.
+void one_recurrent_matrix(benchmark::State& state) {
+  const DecoderConfig config = t15_config();
+  reading(state, 3 * config.n_units * config.n_units);
+}
+BENCHMARK(one_recurrent_matrix)->ArgName("threads")->Arg(1)->Arg(2)->UseManualTime();
+
+}  // namespace
+
+BENCHMARK_MAIN();

@@ -1,0 +1,55 @@
+// A product of the native engine by itself: random packed weights and random rows.
+#pragma once
+
+#include <algorithm>
+#include <random>
+#include <vector>
+
+#include "runtime/packed_matrix.h"
+#include "runtime/thread_team.h"
+
+namespace brainquant::benchmarks {
+
+struct PackedCase {
+  PackedCase(const Kernel& k, std::int64_t input_count, std::int64_t channel_count, std::int64_t row_count)
+      : kernel(k), inputs(input_count), channels(channel_count), rows(row_count) {
+    std::mt19937 random(1);
+    std::uniform_int_distribution<int> bytes(-127, 127);
+    Int8Matrix matrix{channels, inputs, std::vector<std::int8_t>(static_cast<std::size_t>(inputs * channels)), {0.01F}};
+    for (std::int8_t& value : matrix.values) value = static_cast<std::int8_t>(bytes(random));
+    weights =
+        pack(matrix, std::vector<float>(static_cast<std::size_t>(channels)), channels_in_order(channels), inputs, k);
+    activations = AlignedBuffer<std::uint8_t>(inputs * rows);
+    for (std::int64_t i = 0; i < inputs * rows; ++i) {
+      activations[i] = static_cast<std::uint8_t>(bytes(random) + k.activation_offset);
+    }
+    for (std::int64_t r = 0; r < rows; ++r) row_at.push_back(activations.data() + r * inputs);
+    acc = AlignedBuffer<std::int32_t>(rows * weights.block_count * kBlockChannels);
+  }
+
+  double macs() const {
+    return static_cast<double>(inputs) * static_cast<double>(channels) * static_cast<double>(rows);
+  }
+
+  /// The member's share of the channels, one tile's blocks after the other, as the engine does whole trials.
+  void multiply(int member, int members) {
+    const std::int64_t begin = weights.block_count * member / members,
+                       end = weights.block_count * (member + 1) / members;
+    for (std::int64_t block = begin; block < end; block += kernel.tile_blocks) {
+      const std::int64_t last = std::min<std::int64_t>(block + kernel.tile_blocks, end);
+      const std::int64_t stride = weights.block_count * kBlockChannels;
+      std::int32_t* to = acc.data() + block * kBlockChannels;
+      begin_sums(weights, block, last, rows, to, stride);
+      add_products(kernel, weights, block, last, 0, weights.group_count, row_at.data(), rows, to, stride);
+    }
+  }
+
+  const Kernel& kernel;
+  std::int64_t inputs, channels, rows;
+  PackedMatrix weights;
+  AlignedBuffer<std::uint8_t> activations;
+  std::vector<const std::uint8_t*> row_at;
+  AlignedBuffer<std::int32_t> acc;
+};
+
+}  // namespace brainquant::benchmarks

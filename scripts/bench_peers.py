@@ -1,0 +1,110 @@
+"""Times PyTorch, ONNX Runtime and brainquant on one checkpoint and the same trials, by turns, and prints the ratios.
+
+usage: scripts/bench_peers.py --model MODEL --data DATA --csv CSV [--trials N] [--threads 1,2] [--rounds N] [--json OUT] [--isa avx2]
+
+Each round runs every contender once, in an order that shifts from round to round, so that whatever else the machine does falls on all of
+them alike; reported are medians, and the median and range of each round's ratio to PyTorch in fp32. All contenders take features that are
+smoothed already, in one process. brainquant runs through libbrainquant_c (build/release/lib), its files are made by quantize_model
+(build/release/bin) into --work.
+
+ONNX Runtime takes part if onnxruntime and onnx are installed; it leaves a GRU in fp32.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", type=Path, required=True, help="checkpoint folder")
+    parser.add_argument("--data", type=Path, required=True, help="folder of the sessions' HDF5 files")
+    parser.add_argument("--csv", type=Path, required=True, help="description of the data, for calibration")
+    parser.add_argument("--trials", type=int, default=8, help="trials of the val files; a batch is all of them")
+    parser.add_argument("--threads", default="1,2", type=lambda text: [int(t) for t in text.split(",")])
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--steps", type=int, default=60, help="streaming steps in a round")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--isa", choices=["avx2"], help="hold every contender to these instructions")
+    parser.add_argument("--build", type=Path, default=ROOT / "build/release")
+    parser.add_argument("--work", type=Path, default=ROOT / "build/bench_peers", help="keeps the quantized files")
+    parser.add_argument("--verbose", action="store_true", help="show what quantize_model says")
+    return parser.parse_args()
+
+
+def hold_to_avx2():
+    """Libraries read these when they are loaded."""
+    os.environ.update(FBGEMM_ENABLE_INSTRUCTIONS="AVX2", ATEN_CPU_CAPABILITY="avx2", ONEDNN_MAX_CPU_ISA="AVX2",
+                      BRAINQUANT_KERNEL="avx2")
+
+
+def summary(seconds, baseline):
+    ratios = sorted(b / s for s, b in zip(seconds, baseline))
+    return {"median_ms": 1e3 * statistics.median(seconds), "speedup": statistics.median(ratios),
+            "speedup_min": ratios[0], "speedup_max": ratios[-1]}
+
+
+def interleaved(contenders, task, rounds):
+    """Seconds of each round for each contender."""
+    able = [c for c in contenders if hasattr(c, task)]
+    for contender in able:
+        getattr(contender, task)()
+    times = {c.name: [] for c in able}
+    for r in range(rounds):
+        for k in range(len(able)):
+            contender = able[(r + k) % len(able)]
+            times[contender.name].append(getattr(contender, task)())
+    return times
+
+
+def print_table(threads, task, results):
+    print(f"\n{task.replace('_', ' ')}, {threads} thread{'s' if threads > 1 else ''}")
+    print(f"  {'':34}{'median ms':>10}{'x fp32':>9}{'range':>16}{'x INT8':>9}")
+    int8 = results["PyTorch dynamic INT8"]["median_ms"]
+    for name, r in results.items():
+        spread = f"{r['speedup_min']:.2f} to {r['speedup_max']:.2f}"
+        print(f"  {name:34}{r['median_ms']:10.3f}{r['speedup']:9.2f}{spread:>16}{int8 / r['median_ms']:9.2f}")
+
+
+def main():
+    args = arguments()
+    if args.isa == "avx2":
+        hold_to_avx2()
+    sys.path.insert(0, str(ROOT / "scripts" / "peers"))
+    from contenders import dense_products, make_contenders, trials_of
+
+    trials = trials_of(args.model, args.data, args.trials)
+    report = {"isa": args.isa or "all", "rounds": args.rounds, "trials": len(trials),
+              "bins": [len(t.features) for t in trials], "results": []}
+    for threads in args.threads:
+        contenders = make_contenders(args, trials, threads)
+        dense = dense_products(threads)
+        print(f"\nINT8 product 222x7168x2304 in PyTorch, {threads} threads: " +
+              ", ".join(f"{name} {rate:.0f} GMAC/s" for name, rate in dense.items()))
+        report.setdefault("dense_gmac_per_second", {})[threads] = dense
+        for task in ("whole_trial", "batch_of_trials", "streaming_step", "last_bin_to_logits"):
+            times = interleaved(contenders, task, args.rounds)
+            if "PyTorch fp32" in times:
+                baseline = times["PyTorch fp32"]
+            else:  # only ours tell a step's last bin apart: its baseline is fp32's whole step, of the rounds just before
+                baseline = steps_of_fp32
+            if task == "streaming_step":
+                steps_of_fp32 = baseline
+            results = {name: summary(seconds, baseline) for name, seconds in times.items()}
+            if "PyTorch dynamic INT8" in results:
+                print_table(threads, task, results)
+            else:
+                print(f"\n{task.replace('_', ' ')}, {threads} threads: " +
+                      ", ".join(f"{name} {r['median_ms']:.3f} ms" for name, r in results.items()))
+            report["results"].append({"task": task, "threads": threads, "contenders": results})
+    if args.json:
+        args.json.write_text(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
