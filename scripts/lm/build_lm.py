@@ -14,6 +14,7 @@ import arpa
 import decoding_graph
 import english_bigram
 import english_counts
+import sphinx_model
 from phonemes import DictionaryError, read_dictionary
 
 MAX_DEFAULT_GRAPH_BYTES = 50_000_000
@@ -31,7 +32,8 @@ def parse_arguments():
         prog="build_lm.sh", description="Makes TLG.fst, words.txt, G.fst and lm.arpa for --lm wfst --lm_dir OUT."
     )
     parser.add_argument("out", type=pathlib.Path, help="folder to write (created); with --convert, the graph to write")
-    parser.add_argument("--arpa", type=pathlib.Path, help="ARPA model, .gz or not (default: an English bigram of word counts)")
+    parser.add_argument("--arpa", type=pathlib.Path, help="ARPA model, .gz or not, or a Sphinx trie model (default: an English bigram)")
+    parser.add_argument("--to_arpa", type=pathlib.Path, metavar="MODEL", help="write a Sphinx trie model as the ARPA file OUT")
     parser.add_argument("--dict", type=pathlib.Path, help="pronunciations, CMUdict's form and phonemes (default: CMUdict)")
     parser.add_argument("--vocab", type=pathlib.Path, help="file of words, one a line: only these are kept")
     parser.add_argument("--pairs", type=int, default=230_000, help="pairs kept in the default bigram (default: %(default)s)")
@@ -60,10 +62,17 @@ def convert(source, target):
         temporary.unlink(missing_ok=True)
 
 
+def read_model(path):
+    """ARPA orders of an ARPA file or a Sphinx trie model."""
+    with open(path, "rb") as file:
+        sphinx = file.read(len(sphinx_model.MAGIC)) == sphinx_model.MAGIC
+    return sphinx_model.read_sphinx_model(path) if sphinx else arpa.read_arpa(path)
+
+
 def load_model(arguments, pronunciations):
     """(ARPA orders, words of the model that have a pronunciation)."""
     if arguments.arpa is not None:
-        orders = arpa.read_arpa(arguments.arpa)
+        orders = read_model(arguments.arpa)
         # A model's own spelling is kept; the dictionary is looked up in lower case.
         words = {ngram[0] for ngram in orders[0] if not ngram[0].startswith("<") and ngram[0].lower() in pronunciations}
     else:
@@ -119,9 +128,11 @@ def main():
     try:
         if arguments.convert is not None:
             convert(arguments.convert, arguments.out)
+        elif arguments.to_arpa is not None:
+            arpa.write_arpa(arguments.out, sphinx_model.read_sphinx_model(arguments.to_arpa))
         else:
             build(arguments)
-    except (arpa.ArpaError, DictionaryError, OSError, subprocess.CalledProcessError) as error:
+    except (arpa.ArpaError, sphinx_model.SphinxModelError, DictionaryError, OSError, subprocess.CalledProcessError) as error:
         print(f"build_lm.sh: {error}", file=sys.stderr)
         return 1
     return 0

@@ -8,6 +8,7 @@ file of sentences, one a line.
 import math
 import pathlib
 import random
+import struct
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,7 @@ import arpa  # noqa: E402
 import build_lm  # noqa: E402
 import english_bigram  # noqa: E402
 import english_counts  # noqa: E402
+import sphinx_model  # noqa: E402
 from phonemes import read_dictionary  # noqa: E402
 
 
@@ -72,6 +74,54 @@ def check_command_line():
             assert not (folder / "no").exists()
 
 
+def pack(values_and_widths):
+    """Bits, lowest first, as the bytes of one array."""
+    number, width = 0, 0
+    for value, bits in values_and_widths:
+        number |= value << width
+        width += bits
+    return number.to_bytes((width + 7) // 8 + 8, "little")
+
+
+def check_sphinx_model():
+    """A trie of three words written here bit by bit: p(a) .5, p(b) .3, p(c) .2; p(b|a) .6; p(c|a b) .7."""
+    base = math.log(1.0001)
+    log = lambda p: math.log(p) / base  # noqa: E731
+    # What is left after a and after "a b", over what backing off gives to the words not listed.
+    bow_a, bow_ab = 0.4 / 0.7, 0.3 / 0.8
+    table = lambda value: struct.pack("<65536f", 0.0, value, *[0.0] * 65534)  # noqa: E731
+    data = b"Trie Language Model" + struct.pack("<BIIII", 3, 3, 2, 1, 1)
+    data += table(log(0.6)) + table(log(bow_ab)) + table(log(0.7))
+    # Pairs below their last word: b below it a; c below it b, which continues to a.
+    data += struct.pack("<ffI", log(0.5), log(bow_a), 0) + struct.pack("<ffI", log(0.3), 0.0, 0)
+    data += struct.pack("<ffI", log(0.2), 0.0, 1) + struct.pack("<ffI", 0.0, 0.0, 2)
+    # Word 2 bits, back-off 16, probability 16, first triple 1. Sums are not what this tiny model is about: their check is off.
+    data += pack([(0, 2), (1, 16), (1, 16), (0, 1), (1, 2), (0, 16), (1, 16), (0, 1), (0, 35)])
+    data += pack([(0, 2), (1, 16), (0, 18)])
+    names = b"a\0b\0c\0"
+    data += struct.pack("<I", len(names)) + names
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "tiny.lm.bin"
+        path.write_bytes(data)
+        sphinx_model.MAX_ERROR_OF_SUMS, usual = 2.0, sphinx_model.MAX_ERROR_OF_SUMS
+        orders = sphinx_model.read_sphinx_model(path)
+        sphinx_model.MAX_ERROR_OF_SUMS = usual
+        near = lambda log10, p: abs(10**log10 - p) < 1e-4  # noqa: E731
+        assert [len(ngrams) for ngrams in orders] == [3, 2, 1], orders
+        assert near(orders[0][("a",)][0], 0.5) and near(orders[0][("a",)][1], bow_a)
+        assert near(orders[1][("a", "b")][0], 0.6)
+        assert set(orders[1]) == {("a", "b"), ("b", "c")} and set(orders[2]) == {("a", "b", "c")}
+        assert near(orders[2][("a", "b", "c")][0], 0.7)
+        for damaged in (data[:1000], data[:-3], data + b"x", b"Trie Language Model"):
+            path.write_bytes(damaged)
+            try:
+                sphinx_model.read_sphinx_model(path)
+            except sphinx_model.SphinxModelError as error:
+                assert "tiny.lm.bin" in str(error)
+            else:
+                raise AssertionError("a damaged model was read")
+
+
 def report(path):
     orders = default_bigram()
     log10, words, unknown = 0.0, 0, 0
@@ -94,3 +144,4 @@ if __name__ == "__main__":
     else:
         check_sums(default_bigram())
         check_command_line()
+        check_sphinx_model()
