@@ -49,9 +49,7 @@ class BatchRunner {
         taps_(smoothing_taps(checkpoint.config.smoothing)),
         observers_(static_cast<std::size_t>(std::max(1, options.threads)),
                    Observers(options.observer, checkpoint.config.n_layers)) {
-    for (Observers& own : observers_) {
-      for (Observer& hidden : own.hidden) hidden.observe(checkpoint.weights.h0);
-    }
+    for (Observer& hidden : observers_[0].hidden) hidden.observe(checkpoint.weights.h0);  // once, however many threads
   }
 
   void run(const std::vector<Trial>& batch, const RunContext& context) {
@@ -63,7 +61,11 @@ class BatchRunner {
         set_libtorch_threads(1);
         for (std::size_t i = next++; i < batch.size(); i = next++) {
           context.cancel.check();
-          see(batch[i], own);
+          try {
+            see(batch[i], own);
+          } catch (const WorkError& error) {
+            throw WorkError(fmt::format("{}/{}: {}", batch[i].session, batch[i].name, error.what()));
+          }
         }
       } catch (...) {
         const std::lock_guard<std::mutex> lock(mutex);

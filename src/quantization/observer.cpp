@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "brainquant/quantization/calibration.h"
+#include "brainquant/support/error.h"
 
 namespace brainquant {
 
@@ -11,6 +12,9 @@ constexpr std::size_t kBins = 8192;
 constexpr int kCandidates = 256;           // scales that the histogram observer tries
 constexpr double kPercentile = 0.9999;     // of the values
 constexpr float kInt8Max = 127.0f;
+/// Where counting begins: coarser only where the values ask for it, so that the bins depend on the largest of all values and not on which came
+/// first; and fine enough for every scale that scale() gives.
+constexpr int kFinestExponent = -100;
 
 /// Halves the resolution: pairs of bins become one, and the range doubles.
 void coarsen(std::vector<std::uint64_t>& counts) {
@@ -32,18 +36,22 @@ double squared_error(const std::vector<std::uint64_t>& counts, double bin_width,
 }  // namespace
 
 void Observer::observe(std::span<const float> values) {
+  if (values.empty()) return;
   float maximum = 0;
-  for (const float v : values) maximum = std::max(maximum, std::fabs(v));
-  if (maximum == 0 && counts_.empty()) return;
+  for (const float v : values) {
+    if (!std::isfinite(v)) throw WorkError("calibration: an activation is NaN or infinite");
+    maximum = std::max(maximum, std::fabs(v));
+  }
   maximum_ = std::max(maximum_, maximum);
   if (kind_ == ObserverKind::minmax) return;
   if (counts_.empty()) {
     counts_.assign(kBins, 0);
-    std::frexp(maximum, &exponent_);  // maximum < 2^exponent_
+    exponent_ = kFinestExponent;
   }
-  while (maximum >= std::ldexp(1.0f, exponent_)) {
-    coarsen(counts_);
-    ++exponent_;
+  int needed = 0;
+  std::frexp(maximum, &needed);  // maximum < 2^needed
+  if (maximum > 0) {
+    for (; exponent_ < needed; ++exponent_) coarsen(counts_);
   }
   const float bins_per_unit = std::ldexp(static_cast<float>(kBins), -exponent_);  // a power of two: the product is exact
   for (const float v : values) ++counts_[static_cast<std::size_t>(std::fabs(v) * bins_per_unit)];

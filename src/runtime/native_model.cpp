@@ -39,7 +39,8 @@ void NativeModel::day_layer(std::int64_t session, const float* x, std::int64_t b
                             float* y) const {
   const auto d = static_cast<std::size_t>(session);
   if (day_residuals.empty()) {
-    for (std::int64_t t = 0; t < bins && blocks.begin == 0; ++t) {
+    const bool holds_first = blocks.begin == 0 && blocks.count() > 0;  // several empty shares may begin at 0 too
+    for (std::int64_t t = 0; t < bins && holds_first; ++t) {
       float_day_layer(day_weights[d], day_biases[d], x + t * padded_features, y + t * padded_features);
     }
     return;

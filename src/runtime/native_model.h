@@ -57,7 +57,7 @@ struct NativeModel {
   }
 
   /// Day layer of `bins` smoothed bins x [bins, padded_features] (zero beyond the features) -> y, same shape; channels of `blocks` only,
-  /// 16 each. A day layer in fp32 is done whole, by the share that begins at block 0.
+  /// 16 each. A day layer in fp32 is done whole, by the share that holds block 0.
   void day_layer(std::int64_t session, const float* x, std::int64_t bins, Share blocks, DayScratch& scratch, float* y) const;
 };
 

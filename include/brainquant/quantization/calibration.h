@@ -14,10 +14,12 @@
 
 namespace brainquant {
 
-/// Collects the magnitudes of one activation tensor and proposes its scale. Independent of the order of what it is shown.
+/// Collects the magnitudes of one activation tensor and proposes its scale. Independent of the order of what it is shown, and of how it is
+/// spread over observers that are merged.
 class Observer {
  public:
   explicit Observer(ObserverKind kind) : kind_(kind) {}
+  /// Throws WorkError if a value is NaN or infinite.
   void observe(std::span<const float> values);
   void merge(const Observer& other);
   /// minmax: max|x| / 127. percentile: the magnitude that 99.99 % of the values do not exceed, / 127.
@@ -44,7 +46,7 @@ struct CalibrationResult {
 };
 
 /// Runs the fp32 decoder over trials of `train` (smoothed as in evaluation), spread evenly over its sessions in a fixed order.
-/// Throws what reading throws, WorkError when no trial has a step: nothing is swallowed.
+/// Throws what reading throws, WorkError when no trial has a step or an activation is not finite (naming the trial): nothing is swallowed.
 CalibrationResult calibrate(const Checkpoint& checkpoint, Dataset& train, const CalibrationOptions& options,
                             const RunContext& context = {});
 
