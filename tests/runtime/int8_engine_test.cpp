@@ -1,0 +1,316 @@
+// What must not change a bit of an INT8 result: the kernel, the number of threads, the batch, and decoding bin by bin.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <numeric>
+
+#include "brainquant/runtime/engine_factory.h"
+#include "brainquant/support/error.h"
+#include "runtime/kernels/kernel_table.h"
+#include "runtime/native_decode.h"
+#include "runtime/native_stream.h"
+#include "support/error_message.h"
+#include "support/small_decoder.h"
+
+namespace brainquant {
+namespace {
+
+using namespace testing;
+
+/// Named by what they stress.
+struct NamedShape {
+  const char* name;
+  Shape shape;
+};
+constexpr NamedShape kShapes[] = {{"NoPatchesNarrow", {5, 7, 1, 3, 0, 0, 1}},
+                                  {"WholeBlocks", {16, 16, 2, 41, 3, 2, 2}},
+                                  {"StrideBeyondPatch", {20, 33, 3, 17, 4, 5, 3}},
+                                  {"StrideOne", {20, 16, 2, 5, 4, 1, 2}},
+                                  {"OneUnit", {1, 1, 2, 1, 3, 3, 1}},
+                                  {"ManyBlocks", {40, 100, 2, 41, 2, 2, 1}}};
+
+std::vector<std::string> kernels_here() {
+  std::vector<std::string> names;
+  for (const Kernel* kernel : all_kernels()) {
+    if (kernel->is_supported()) names.emplace_back(kernel->name);
+  }
+  return names;
+}
+
+std::unique_ptr<Engine> engine_of(const QuantizedModel& model, const std::string& engine,
+                                  const std::string& kernel = "", int threads = 1) {
+  return make_engine(model, EngineOptions{engine, kernel, threads, -1});
+}
+
+void expect_same_bits(const Logits& found, const Logits& expected) {
+  ASSERT_EQ(found.steps, expected.steps);
+  ASSERT_EQ(found.classes, expected.classes);
+  ASSERT_EQ(found.values.size(), expected.values.size());
+  for (std::size_t i = 0; i < found.values.size(); ++i) {
+    ASSERT_EQ(std::memcmp(&found.values[i], &expected.values[i], sizeof(float)), 0)
+        << "step " << static_cast<std::int64_t>(i) / found.classes << ", class "
+        << static_cast<std::int64_t>(i) % found.classes << ": " << found.values[i] << ", expected "
+        << expected.values[i];
+  }
+}
+
+void expect_same_bits(const std::vector<Logits>& found, const std::vector<Logits>& expected) {
+  ASSERT_EQ(found.size(), expected.size());
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    SCOPED_TRACE("trial " + std::to_string(i));
+    ASSERT_NO_FATAL_FAILURE(expect_same_bits(found[i], expected[i]));
+  }
+}
+
+/// Thread counts to try with a kernel: one, and two or three by turns, so that each kernel meets both over the ways of
+/// quantizing.
+std::vector<int> thread_counts(const std::string& kernel, const QuantizedModel& model) {
+  const int turn =
+      static_cast<int>(kernel.size()) + (model.options.is_static() ? 1 : 0) + (model.day_weights.empty() ? 0 : 1);
+  return {1, 2 + turn % 2};
+}
+
+enum class Prepare { never, each_bin, sometimes };
+
+Logits pushed(Engine& engine, EngineState& state, const EngineInput& input, Prepare prepare) {
+  const DecoderConfig& config = engine.config();
+  Logits logits{0, config.n_classes, {}};
+  std::vector<float> step(static_cast<std::size_t>(config.n_classes));
+  for (std::int64_t t = 0; t < input.bins; ++t) {
+    if (prepare == Prepare::each_bin || (prepare == Prepare::sometimes && t % 3 == 1)) engine.prepare(state);
+    if (!engine.push(state, input.features + t * config.n_input_features, step.data())) continue;
+    ++logits.steps;
+    logits.values.insert(logits.values.end(), step.begin(), step.end());
+  }
+  return logits;
+}
+
+/// A batch whose trials end at very different steps: two groups of trials, more rows than pass through the layers at a
+/// time, empty ones between; the longest alone is more than one stretch too.
+std::vector<std::int64_t> uneven_bins(const DecoderConfig& config) {
+  std::vector<std::int64_t> bins;
+  for (const std::int64_t steps : {40, 0, 1, 41, 275, 2, 33, 40, 7, 0, 64, 3, 12}) {
+    bins.push_back(steps == 0 ? config.bins_per_step() - 1
+                              : config.bins_per_step() + (steps - 1) * config.bins_between_steps() +
+                                    steps % std::max<std::int64_t>(1, config.bins_between_steps()));
+  }
+  return bins;
+}
+
+class Int8Engines : public ::testing::TestWithParam<NamedShape> {
+ protected:
+  /// Calls `check` with every way of quantizing this shape.
+  void for_each_model(const std::function<void(const QuantizedModel&)>& check) const {
+    unsigned seed = 1;
+    for (const QuantizationOptions& options : int8_ways()) {
+      SCOPED_TRACE(text_of(GetParam().shape) + ": " + text_of(options) + ", seed " + std::to_string(seed));
+      check(random_model(GetParam().shape, options, seed++));
+      if (HasFatalFailure()) return;
+    }
+  }
+};
+
+TEST_P(Int8Engines, EveryKernelAndThreadCountGivesTheReferencesBits) {
+  for_each_model([](const QuantizedModel& model) {
+    const Trials trials = random_trials(model.config, uneven_bins(model.config), 50);
+    const std::vector<Logits> expected = engine_of(model, "reference")->decode(trials.inputs);
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      ASSERT_EQ(expected[i].steps, model.config.steps_of(trials.inputs[i].bins));
+    }
+    for (const std::string& kernel : kernels_here()) {
+      for (const int threads : thread_counts(kernel, model)) {
+        SCOPED_TRACE(kernel + ", " + std::to_string(threads) + " threads");
+        const std::unique_ptr<Engine> native = engine_of(model, "native", kernel, threads);
+        ASSERT_EQ(native->instructions(), kernel);
+        ASSERT_NO_FATAL_FAILURE(expect_same_bits(native->decode(trials.inputs), expected));
+      }
+    }
+  });
+}
+
+TEST_P(Int8Engines, TheRestOfTheBatchAndItsOrderDoNotMatter) {
+  for_each_model([](const QuantizedModel& model) {
+    Trials trials = random_trials(model.config, uneven_bins(model.config), 90);
+    const std::unique_ptr<Engine> native = engine_of(model, "native");
+    const std::vector<Logits> together = native->decode(trials.inputs);
+    std::vector<Logits> alone;
+    for (const EngineInput& input : trials.inputs) alone.push_back(native->decode({&input, 1}).at(0));
+    ASSERT_NO_FATAL_FAILURE(expect_same_bits(alone, together));
+    std::reverse(trials.inputs.begin(), trials.inputs.end());
+    std::vector<Logits> reversed = native->decode(trials.inputs);
+    std::reverse(reversed.begin(), reversed.end());
+    ASSERT_NO_FATAL_FAILURE(expect_same_bits(reversed, together));
+    EXPECT_TRUE(native->decode({}).empty());
+  });
+}
+
+TEST_P(Int8Engines, BinByBinGivesTheBitsOfTheWholeTrial) {
+  for_each_model([](const QuantizedModel& model) {
+    const std::int64_t bins = model.config.bins_per_step() + 9 * model.config.bins_between_steps() + 1;
+    const Trials trials = random_trials(model.config, {bins}, 70);
+    const std::unique_ptr<Engine> reference = engine_of(model, "reference");
+    const Logits expected = reference->decode(trials.inputs).at(0);
+    ASSERT_EQ(expected.steps, model.config.steps_of(bins));
+    for (const std::string& kernel : kernels_here()) {
+      for (const int threads : thread_counts(kernel, model)) {
+        const std::unique_ptr<Engine> native = engine_of(model, "native", kernel, threads);
+        const std::unique_ptr<EngineState> state = native->make_state(0);
+        for (const Prepare prepare : {Prepare::never, Prepare::each_bin, Prepare::sometimes}) {
+          SCOPED_TRACE(kernel + ", " + std::to_string(threads) + " threads, prepare " +
+                       std::to_string(static_cast<int>(prepare)));
+          native->reset(*state, 0);  // each time in the middle of a patch
+          ASSERT_NO_FATAL_FAILURE(expect_same_bits(pushed(*native, *state, trials.inputs[0], prepare), expected));
+        }
+      }
+    }
+  });
+}
+
+// A copy in the middle of a patch goes on by itself; the original, fed with something else, is not disturbed, nor is a
+// state of another session.
+TEST_P(Int8Engines, CopiedStatesGoTheirOwnWay) {
+  for_each_model([](const QuantizedModel& model) {
+    const DecoderConfig& config = model.config;
+    const std::int64_t before = config.bins_per_step() + config.bins_between_steps() + config.bins_per_step() / 2;
+    const std::int64_t last = static_cast<std::int64_t>(config.sessions.size()) - 1;
+    Trials trials = random_trials(config, {before + 30, before + 30, 25}, 120);
+    std::copy_n(trials.features[0].begin(), before * config.n_input_features, trials.features[1].begin());
+    for (EngineInput& input : trials.inputs) input.session_index = last;
+    trials.inputs[2].session_index = 0;
+    const std::vector<Logits> expected = engine_of(model, "reference")->decode(trials.inputs);
+    for (const std::string name : {"reference", "native"}) {
+      SCOPED_TRACE(name);
+      const std::unique_ptr<Engine> engine = engine_of(model, name, "", name == "native" ? 2 : 1);
+      const auto part = [&](std::size_t i, std::int64_t begin, std::int64_t end) {
+        return EngineInput{trials.inputs[i].features + begin * config.n_input_features, end - begin, 0};
+      };
+      const std::unique_ptr<EngineState> original = engine->make_state(last);
+      const Logits head = pushed(*engine, *original, part(0, 0, before), Prepare::sometimes);
+      const std::unique_ptr<EngineState> copy = engine->copy(*original);
+      const std::unique_ptr<EngineState> other = engine->make_state(0);
+      Logits ends[2] = {head, head}, third{0, config.n_classes, {}};
+      for (std::int64_t t = 0; t < 30; ++t) {
+        for (const std::size_t i : {0U, 1U}) {
+          const Logits one =
+              pushed(*engine, i == 0 ? *original : *copy, part(i, before + t, before + t + 1), Prepare::sometimes);
+          ends[i].steps += one.steps;
+          ends[i].values.insert(ends[i].values.end(), one.values.begin(), one.values.end());
+        }
+        if (t >= 25) continue;
+        const Logits one = pushed(*engine, *other, part(2, t, t + 1), Prepare::each_bin);
+        third.steps += one.steps;
+        third.values.insert(third.values.end(), one.values.begin(), one.values.end());
+      }
+      ASSERT_NO_FATAL_FAILURE(expect_same_bits(ends[0], expected[0]));
+      ASSERT_NO_FATAL_FAILURE(expect_same_bits(ends[1], expected[1]));
+      ASSERT_NO_FATAL_FAILURE(expect_same_bits(third, expected[2]));
+      ASSERT_NE(ends[0].values, ends[1].values);
+    }
+  });
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, Int8Engines, ::testing::ValuesIn(kShapes),
+                         [](const ::testing::TestParamInfo<NamedShape>& shape) { return shape.param.name; });
+
+// Rows whose scale has a rule of its own: all zero, and too small for a scale.
+TEST(Int8EngineRows, ZeroAndTinyFeaturesAndStates) {
+  for (const QuantizationOptions& options : int8_ways()) {
+    SCOPED_TRACE(text_of(options));
+    const Shape shape{20, 24, 2, 9, 3, 2, 1};
+    Checkpoint checkpoint = random_checkpoint(shape, 4);
+    std::fill(checkpoint.weights.h0.begin(), checkpoint.weights.h0.end(), 0.0F);
+    std::fill(checkpoint.weights.day_biases[0].begin(), checkpoint.weights.day_biases[0].end(), 0.0F);
+    const QuantizedModel model =
+        quantize(checkpoint, options, options.is_static() ? std::optional(tight_scales(shape)) : std::nullopt);
+    for (const float value : {0.0F, 0x1p-149F, 0x1p-126F, -0x1p-101F, 0x1p-100F, 1e30F}) {
+      const std::vector<float> features(static_cast<std::size_t>(40 * shape.features), value);
+      const EngineInput input{features.data(), 40, 0};
+      const std::vector<Logits> expected = engine_of(model, "reference")->decode({&input, 1});
+      for (const std::string& kernel : kernels_here()) {
+        SCOPED_TRACE(kernel + ", features of " + std::to_string(value));
+        ASSERT_NO_FATAL_FAILURE(expect_same_bits(engine_of(model, "native", kernel)->decode({&input, 1}), expected));
+      }
+    }
+  }
+}
+
+TEST(Int8EngineRows, StateAtTheStartIsH0) {
+  const Shape shape{5, 9, 2, 4, 2, 1, 1};
+  Checkpoint checkpoint = random_checkpoint(shape, 8);
+  const Trials trials = random_trials(checkpoint.config, {2}, 3);
+  const Logits with_h0 = engine_of(quantize(checkpoint, {}), "native")->decode(trials.inputs).at(0);
+  std::fill(checkpoint.weights.h0.begin(), checkpoint.weights.h0.end(), 0.0F);
+  const Logits without = engine_of(quantize(checkpoint, {}), "native")->decode(trials.inputs).at(0);
+  EXPECT_NE(with_h0.values, without.values);
+}
+
+// ---- which code runs ----
+
+std::atomic<int> products_counted{0};
+const Kernel* counted_kernel = nullptr;
+
+TEST(NativeEngine, ProductsGoThroughItsKernel) {
+  const QuantizedModel model = random_model({}, {}, 6);
+  const Trials trials = random_trials(model.config, {12}, 3);
+  for (const Kernel* kernel : all_kernels()) {
+    if (!kernel->is_supported()) continue;
+    counted_kernel = kernel;
+    Kernel counting = *kernel;
+    counting.multiply_tile = [](const TileArguments& tile) {
+      ++products_counted;
+      counted_kernel->multiply_tile(tile);
+    };
+    const NativeModel native(model, counting);
+    ThreadTeam team(1);
+    products_counted = 0;
+    decode_trials(native, team, trials.inputs);
+    EXPECT_GT(products_counted, 0) << kernel->name;
+    products_counted = 0;
+    NativeState state(native);
+    reset_state(native, state, 0);
+    std::vector<float> logits(static_cast<std::size_t>(model.config.n_classes));
+    NativeStream(native, team).push(state, trials.features[0].data(), logits.data());
+    EXPECT_GT(products_counted, 0) << kernel->name;
+  }
+}
+
+TEST(EngineChoice, Int8RunsNativeUnlessTold) {
+  const QuantizedModel model = random_model({}, {}, 6);
+  EXPECT_EQ(engine_of(model, "")->name(), "native");
+  for (const std::string& name : engine_names()) EXPECT_EQ(engine_of(model, name)->name(), name);
+}
+
+TEST(EngineChoice, Float16AndFp32RunLibTorchOnly) {
+  QuantizationOptions half;
+  half.dtype = Dtype::float16;
+  const QuantizedModel model = random_model({}, half, 6);
+  EXPECT_EQ(engine_of(model, "")->name(), "libtorch");
+  const Checkpoint checkpoint = random_checkpoint({}, 6);
+  for (const std::string name : {"reference", "native"}) {
+    expect_contains(message_of<UsageError>([&] { engine_of(model, name); }), "float16");
+    expect_contains(message_of<UsageError>([&] {
+                      make_engine(checkpoint.config, checkpoint.weights, {name, "", 1, -1});
+                    }),
+                    name);
+  }
+}
+
+TEST(EngineChoice, OptionsOutOfRange) {
+  const auto validate = [](const EngineOptions& options) {
+    return message_of<UsageError>([&] { options.validate(); });
+  };
+  expect_contains(validate({"fast", "", 1, -1}), "reference, libtorch, native");
+  expect_contains(validate({"", "sse9", 1, -1}), "sse9");
+  expect_contains(validate({"", "", -1, -1}), "--threads");
+  expect_contains(validate({"", "", 1025, -1}), "--threads");
+  expect_contains(validate({"", "", 1, 1000}), "--gpu_number");
+  EXPECT_GE(EngineOptions{}.effective_threads(), 1);
+  EXPECT_EQ((EngineOptions{"", "", 7, -1}.effective_threads()), 7);
+}
+
+}  // namespace
+}  // namespace brainquant

@@ -1,0 +1,286 @@
+// Every kernel that this CPU has, function by function, against slow code written from docs/numerics.md.
+#include "runtime/kernels/kernel.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "runtime/kernels/kernel_table.h"
+#include "support/small_decoder.h"
+
+namespace brainquant {
+namespace {
+
+using testing::RandomNumbers;
+
+class EveryKernel : public ::testing::TestWithParam<const Kernel*> {
+ protected:
+  const Kernel& kernel() const { return *GetParam(); }
+};
+
+std::vector<const Kernel*> supported_kernels() {
+  std::vector<const Kernel*> kernels;
+  for (const Kernel* kernel : all_kernels()) {
+    if (kernel->is_supported()) kernels.push_back(kernel);
+  }
+  return kernels;
+}
+
+std::string kernel_name(const ::testing::TestParamInfo<const Kernel*>& info) { return info.param->name; }
+
+// ---- products ----
+
+struct Pattern {
+  const char* name;
+  int lowest_activation, highest_activation;
+  int lowest_weight, highest_weight;
+};
+
+// Sums of two products of 127 are what 16-bit instructions saturate at.
+constexpr Pattern kPatterns[] = {{"random", -127, 127, -127, 127},       {"both 127", 127, 127, 127, 127},
+                                 {"127 and -127", 127, 127, -127, -127}, {"-127 and 127", -127, -127, 127, 127},
+                                 {"both -127", -127, -127, -127, -127},  {"zero activations", 0, 0, -127, 127},
+                                 {"zero weights", -127, 127, 0, 0}};
+
+/// One product of `rows` x `blocks` over `groups`, with strides and offsets larger than they need to be; guards around
+/// the sums.
+void check_tile(const Kernel& kernel, const Pattern& pattern, std::int64_t rows, std::int64_t blocks,
+                std::int64_t groups) {
+  RandomNumbers random(static_cast<unsigned>(rows * 1000 + blocks * 100 + groups));
+  constexpr std::int64_t kSkippedGroups = 3, kGuard = 5;
+  constexpr std::int32_t kGuardValue = 0x5a5a5a5a;
+  const std::int64_t inputs = groups * kGroupInputs, channels = blocks * kBlockChannels;
+  const std::int64_t block_stride = (groups + kSkippedGroups) * kGroupBytes, acc_stride = channels + kGuard;
+
+  std::vector<std::vector<int>> weight(static_cast<std::size_t>(channels)), activation(static_cast<std::size_t>(rows));
+  for (auto& channel : weight) {
+    for (std::int64_t i = 0; i < inputs; ++i) {
+      channel.push_back(static_cast<int>(random.integer(pattern.lowest_weight, pattern.highest_weight)));
+    }
+  }
+  for (auto& row : activation) {
+    for (std::int64_t i = 0; i < inputs; ++i) {
+      row.push_back(static_cast<int>(random.integer(pattern.lowest_activation, pattern.highest_activation)));
+    }
+  }
+  std::vector<std::int8_t> packed(static_cast<std::size_t>(blocks * block_stride), 99);  // 99 where nothing may be read
+  for (std::int64_t c = 0; c < channels; ++c) {
+    for (std::int64_t i = 0; i < inputs; ++i) {
+      const std::int64_t at = c / 16 * block_stride + i / 4 * 64 + c % 16 * 4 + i % 4;
+      packed[static_cast<std::size_t>(at)] =
+          static_cast<std::int8_t>(weight[static_cast<std::size_t>(c)][static_cast<std::size_t>(i)]);
+    }
+  }
+  const std::int64_t row_offset = 7;  // unaligned on purpose
+  std::vector<std::vector<std::uint8_t>> bytes;
+  std::vector<const std::uint8_t*> row_at;
+  for (const auto& row : activation) {
+    bytes.emplace_back(static_cast<std::size_t>(row_offset), std::uint8_t{77});
+    for (const int q : row) bytes.back().push_back(static_cast<std::uint8_t>(q + kernel.activation_offset));
+  }
+  for (const auto& row : bytes) row_at.push_back(row.data());
+
+  std::vector<std::int32_t> acc(static_cast<std::size_t>(rows * acc_stride), kGuardValue), expected = acc;
+  for (std::int64_t m = 0; m < rows; ++m) {
+    for (std::int64_t c = 0; c < channels; ++c) {
+      const auto start = static_cast<std::int32_t>(random.integer(-100000, 100000));
+      std::int32_t product = 0, sum = 0;
+      for (std::size_t i = 0; i < static_cast<std::size_t>(inputs); ++i) {
+        product += activation[static_cast<std::size_t>(m)][i] * weight[static_cast<std::size_t>(c)][i];
+        sum += weight[static_cast<std::size_t>(c)][i];
+      }
+      acc[static_cast<std::size_t>(m * acc_stride + c)] = start - kernel.activation_offset * sum;
+      expected[static_cast<std::size_t>(m * acc_stride + c)] = start + product;
+    }
+  }
+  kernel.multiply_tile(
+      {packed.data(), block_stride, row_at.data(), row_offset, rows, blocks, groups, acc.data(), acc_stride});
+  ASSERT_EQ(acc, expected) << kernel.name << ", " << pattern.name << ": " << rows << " rows, " << blocks << " blocks, "
+                           << groups << " groups";
+}
+
+TEST_P(EveryKernel, ProductsAreExact) {
+  for (std::int64_t rows = 1; rows <= kernel().tile_rows; ++rows) {
+    for (std::int64_t blocks = 1; blocks <= kernel().tile_blocks; ++blocks) {
+      for (const std::int64_t groups : {1, 2, 3, 4, 5, 6, 7, 8, 9, 31, 130}) {
+        for (const Pattern& pattern : kPatterns) {
+          ASSERT_NO_FATAL_FAILURE(check_tile(kernel(), pattern, rows, blocks, groups));
+        }
+      }
+    }
+  }
+}
+
+// As wide as the published model's layer 0 is, everything at its largest: 7168 * 127 * 127 in one sum.
+TEST_P(EveryKernel, WidestProductDoesNotSaturate) {
+  check_tile(kernel(), kPatterns[1], 1, 1, 7168 / kGroupInputs);
+  check_tile(kernel(), kPatterns[2], kernel().tile_rows, kernel().tile_blocks, 7168 / kGroupInputs);
+}
+
+// ---- elementwise parts ----
+
+float slow_tanh(float value) {
+  float x = value;
+  if (x < -8.0F) x = -8.0F;
+  if (x > 8.0F) x = 8.0F;
+  const float u = x * x;
+  float p = 1.1310205e-05F * u;
+  p = p + 0.0029388259F;
+  p = p * u;
+  p = p + 0.1291364F;
+  p = p * u;
+  p = p + 0.99999934F;
+  float q = 2.4238358e-07F * u;
+  q = q + 0.00023702822F;
+  q = q * u;
+  q = q + 0.023763819F;
+  q = q * u;
+  q = q + 0.46246737F;
+  q = q * u;
+  q = q + 1.0F;
+  const float top = x * p;
+  return top / q;
+}
+
+float slow_sigmoid(float value) {
+  const float half = 0.5F * value;
+  const float scaled = 0.5F * slow_tanh(half);
+  return scaled + 0.5F;
+}
+
+float slow_affine(std::int32_t acc, float row_scale, float scale, float bias) {
+  const float both = row_scale * scale;
+  const float product = static_cast<float>(acc) * both;
+  return product + bias;
+}
+
+/// Sums, scales and biases of `count` channels; the first ones at the ends of what is possible.
+struct Channels {
+  std::vector<std::int32_t> acc;
+  std::vector<float> scales;
+  std::vector<float> biases;
+  float row_scale = 0.0123F;
+
+  Channels(std::int64_t count, unsigned seed) {
+    RandomNumbers random(seed);
+    for (std::int64_t i = 0; i < count; ++i) {
+      acc.push_back(static_cast<std::int32_t>(random.integer(-3000000, 3000000)));
+    }
+    scales = random.normal(count, 0.0001F);
+    for (float& s : scales) s = std::fabs(s) + 1e-6F;
+    biases = random.normal(count, 1.0F);
+    acc[0] = 133000 * 127 * 127;
+    acc[1] = -acc[0];
+    acc[2] = 0;
+    acc[3] = 16777217;  // does not fit a float
+    scales[4] = 0;
+    biases[4] = 0;
+    biases[5] = 0;
+  }
+};
+
+/// Lengths of 1 to 5 vectors of the widest registers; shorter ones meet all of their own.
+constexpr std::int64_t kLengths[] = {16, 32, 48, 64, 80, 160};
+
+void expect_same_bits(const std::vector<float>& found, const std::vector<float>& expected, const std::string& what) {
+  ASSERT_EQ(found.size(), expected.size());
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    ASSERT_EQ(std::memcmp(&found[i], &expected[i], sizeof(float)), 0)
+        << what << " at " << i << ": " << found[i] << ", expected " << expected[i];
+  }
+}
+
+TEST_P(EveryKernel, Affine) {
+  for (const std::int64_t count : kLengths) {
+    const Channels c(count, 1);
+    std::vector<float> found(static_cast<std::size_t>(count)), expected;
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      expected.push_back(slow_affine(c.acc[i], c.row_scale, c.scales[i], c.biases[i]));
+    }
+    kernel().affine(c.acc.data(), c.row_scale, c.scales.data(), c.biases.data(), count, found.data());
+    expect_same_bits(found, expected, "affine");
+  }
+}
+
+TEST_P(EveryKernel, DayOutput) {
+  for (const std::int64_t count : kLengths) {
+    const Channels c(count, 2);
+    const std::vector<float> x = RandomNumbers(3).normal(count, 2.0F);
+    std::vector<float> found(static_cast<std::size_t>(count)), expected;
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      const float v = slow_affine(c.acc[i], c.row_scale, c.scales[i], c.biases[i]) + x[i];
+      const float below = 1.0F + (v < 0 ? -v : v);
+      expected.push_back(v / below);
+    }
+    kernel().day_output(c.acc.data(), c.row_scale, c.scales.data(), c.biases.data(), x.data(), count, found.data());
+    expect_same_bits(found, expected, "day output");
+  }
+}
+
+TEST_P(EveryKernel, GatesUpdateTheState) {
+  for (const std::int64_t units : kLengths) {
+    Channels c(3 * units, 4);
+    std::vector<float> gi = RandomNumbers(5).normal(3 * units, 4.0F);  // gates beyond tanh's limit of 8 among them
+    std::vector<float> found = RandomNumbers(6).normal(units, 0.5F), expected;
+    gi[0] = 1e20F;
+    gi[17] = -1e20F;
+    found[2] = 0;
+    for (std::int64_t u = 0; u < units; ++u) {
+      const auto r_at = static_cast<std::size_t>(u / 16 * 48 + u % 16), z_at = r_at + 16, n_at = r_at + 32;
+      const auto gh = [&](std::size_t i) { return slow_affine(c.acc[i], c.row_scale, c.scales[i], c.biases[i]); };
+      const float r = slow_sigmoid(gi[r_at] + gh(r_at));
+      const float z = slow_sigmoid(gi[z_at] + gh(z_at));
+      const float reset = r * gh(n_at);
+      const float n = slow_tanh(gi[n_at] + reset);
+      const float difference = found[static_cast<std::size_t>(u)] - n;
+      const float kept = z * difference;
+      expected.push_back(n + kept);
+    }
+    kernel().gates(c.acc.data(), c.row_scale, c.scales.data(), c.biases.data(), gi.data(), units, found.data());
+    expect_same_bits(found, expected, "hidden state");
+  }
+}
+
+TEST_P(EveryKernel, AbsoluteMaximumSeesEveryPlace) {
+  for (const std::int64_t count : kLengths) {
+    std::vector<float> values(static_cast<std::size_t>(count), 0.0F);
+    EXPECT_EQ(kernel().absolute_maximum(values.data(), count), 0.0F);
+    for (std::size_t at = 0; at < values.size(); ++at) {
+      values.assign(values.size(), 0.25F);
+      values[at] = at % 2 == 0 ? -3.5F : 3.5F;
+      ASSERT_EQ(kernel().absolute_maximum(values.data(), count), 3.5F) << at;
+    }
+    values.assign(values.size(), -0x1p-149F);  // no flush to zero
+    EXPECT_EQ(kernel().absolute_maximum(values.data(), count), 0x1p-149F);
+  }
+  EXPECT_EQ(kernel().absolute_maximum(nullptr, 0), 0.0F);
+}
+
+TEST_P(EveryKernel, QuantizeRoundsTiesToEvenAndSaturates) {
+  for (const std::int64_t count : kLengths) {
+    std::vector<float> values = RandomNumbers(7).normal(count, 60.0F);
+    const float special[] = {0.5F,   1.5F,    -0.5F, -1.5F,  -2.5F, 126.5F, -126.5F, 127.0F,
+                             128.0F, -128.0F, 1e30F, -1e30F, 0.0F,  -0.0F,  1e-40F};
+    std::copy(std::begin(special), std::end(special), values.begin());
+    for (const float inverse : {1.0F, 0.37F, 2.0F, 0.0F}) {
+      std::vector<std::uint8_t> found(values.size());
+      kernel().quantize(values.data(), inverse, count, found.data());
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        // Half to even in double, where the float product and its half are exact.
+        const double scaled = std::min(std::max(values[i] * inverse, -127.0F), 127.0F);
+        double rounded = std::floor(scaled);
+        if (scaled - rounded > 0.5 || (scaled - rounded == 0.5 && std::fmod(rounded, 2.0) != 0)) rounded += 1;
+        ASSERT_EQ(found[i], static_cast<std::uint8_t>(static_cast<int>(rounded) + kernel().activation_offset))
+            << values[i] << " * " << inverse << " at " << i;
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Cpu, EveryKernel, ::testing::ValuesIn(supported_kernels()), kernel_name);
+
+}  // namespace
+}  // namespace brainquant
