@@ -52,15 +52,28 @@ void add_engine_flags(CLI::App& parser, EngineOptions& engine) {
 
 void add_language_model_flags(CLI::App& parser, LanguageModelOptions& options) {
   parser.add_flag("--skip_lm", options.skip_lm, "Phonemes only: no language model");
-  add_choice(parser, "--lm", language_model_names(), "Which language model makes sentences",
+  add_choice(parser, "--lm", language_model_names(),
+             "What makes sentences: the public server, or a graph in this process",
              [&options](const std::string& name) { options.lm = name; })
       ->default_str(options.lm);
-  parser.add_option("--redis_host", options.redis_host, "Host of the language-model server's Redis")
-      ->capture_default_str();
-  parser.add_option("--redis_port", options.redis_port, "Its port")->capture_default_str();
-  parser.add_option("--redis_db", options.redis_db, "Its database")->capture_default_str();
-  parser.add_option("--lm_timeout", options.lm_timeout, "Seconds that the server may take for a trial")
-      ->capture_default_str();
+  parser.add_option("--redis_host", options.redis_host, "redis: host of the server's Redis")->capture_default_str();
+  parser.add_option("--redis_port", options.redis_port, "redis: its port")->capture_default_str();
+  parser.add_option("--redis_db", options.redis_db, "redis: its database")->capture_default_str();
+  parser.add_option("--lm_timeout", options.lm_timeout, "redis: seconds for a trial")->capture_default_str();
+  add_path(parser, "--lm_dir", options.lm_dir, "wfst: folder with TLG.fst and words.txt");
+  add_path(parser, "--rescore_lm", options.rescore_lm, "wfst: larger G.fst or ARPA model that has the last word");
+  add_choice(parser, "--lm_preset", {"server", "published"}, "wfst: the public server's defaults or its instructions'",
+             [&options](const std::string& name) { options.lm_preset = name; });
+  parser.add_option("--beam", options.beam, "wfst: instead of the preset's, like those below");
+  parser.add_option("--max_active", options.max_active, "wfst: most paths that go on from a step");
+  parser.add_option("--min_active", options.min_active, "wfst: fewest paths that go on from a step");
+  parser.add_option("--lattice_beam", options.lattice_beam, "wfst: how far a listed sentence may be from the best");
+  parser.add_option("--acoustic_scale", options.acoustic_scale, "wfst: weight of the logits");
+  parser.add_option("--blank_penalty", options.blank_penalty, "wfst: its logarithm is taken off blank");
+  parser.add_option("--ctc_blank_skip_threshold", options.ctc_blank_skip_threshold,
+                    "wfst: steps of surer blanks are skipped");
+  parser.add_option("--length_penalty", options.length_penalty, "wfst: cost of each step that moves on");
+  parser.add_option("--nbest", options.nbest, "wfst: sentences listed");
 }
 
 void add_method_flags(CLI::App& parser, QuantizationOptions& options) {

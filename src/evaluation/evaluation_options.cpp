@@ -1,11 +1,7 @@
 #include "brainquant/evaluation/evaluation_options.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
-#include <algorithm>
-
-#include "brainquant/decoding/redis_language_model.h"
 #include "brainquant/model/libtorch_environment.h"
 #include "brainquant/support/error.h"
 
@@ -14,34 +10,7 @@ namespace brainquant {
 namespace {
 
 constexpr std::int64_t kMostTrialsInABatch = 4096;
-constexpr const char* kWithoutAServer = "phonemes need no language model: --skip_lm";
-
-RedisOptions redis_options(const LanguageModelOptions& options) {
-  RedisOptions redis;
-  redis.host = options.redis_host;
-  redis.port = options.redis_port;
-  redis.database = options.redis_db;
-  redis.deadline_seconds = options.lm_timeout;
-  redis.hint = kWithoutAServer;
-  return redis;
-}
-
 }  // namespace
-
-std::vector<std::string> language_model_names() { return {"redis"}; }
-
-void LanguageModelOptions::validate() const {
-  const std::vector<std::string> names = language_model_names();
-  if (std::find(names.begin(), names.end(), lm) == names.end()) {
-    throw UsageError(fmt::format("--lm: found '{}', expected one of {}", lm, fmt::join(names, ", ")));
-  }
-  redis_options(*this).validate();
-}
-
-std::unique_ptr<LanguageModel> make_language_model(const LanguageModelOptions& options) {
-  options.validate();
-  return std::make_unique<RedisLanguageModel>(redis_options(options));
-}
 
 void EvaluationOptions::validate() const {
   if (data.split == Split::train) throw UsageError("--eval_type: found 'train', expected val or test");
@@ -58,7 +27,7 @@ void EvaluationOptions::validate() const {
   if (!submission_csv.empty() && language_model.skip_lm) {
     throw UsageError("--submission_csv holds sentences: it contradicts --skip_lm");
   }
-  if (!language_model.skip_lm) language_model.validate();
+  language_model.validate();
 }
 
 int resolve_gpu_number(int gpu_number, const RunContext& context) {

@@ -15,6 +15,7 @@
 #include "brainquant/support/sha256.h"
 #include "brainquant/version.h"
 #include "evaluation/saved_logits.h"
+#include "evaluation/sentence_stage.h"
 
 namespace brainquant {
 
@@ -88,7 +89,7 @@ class Evaluation {
   void decode_trials();
   void measure_single_steps();
   void score();
-  void make_sentences();
+  void add_sentences();
   void write(bool with_sentences);
   std::vector<TrialResult> results() const;
 
@@ -202,23 +203,11 @@ void Evaluation::score() {
   }
 }
 
-void Evaluation::make_sentences() {
-  const std::string maker = language_model_->description();
-  journal_->keep_sentences_of(maker);
-  const auto total = static_cast<std::int64_t>(dataset_->size());
-  for (std::size_t index = 0; index < dataset_->size(); ++index) {
-    context_.progress.update("sentences", static_cast<std::int64_t>(index), total);
-    if (journal_->trials().at(index).sentence) continue;
-    context_.cancel.check();
-    const Clock::time_point start = Clock::now();
-    const Logits logits = journal_->logits(index);
-    const std::vector<SentenceCandidate> candidates =
-        language_model_->decode({logits.values.data(), logits.steps, logits.classes}, context_);
-    journal_->add_sentence(index, maker, candidates.empty() ? "" : candidates.front().sentence, seconds_since(start));
-  }
-  context_.progress.update("sentences", total, total);
+void Evaluation::add_sentences() {
+  const int threads = options_.language_model.takes_trials_at_once() ? summary_.threads : 1;
+  make_sentences(*language_model_, options_.language_model.fingerprint(), threads, *journal_, context_);
   const std::vector<TrialResult> trials = results();
-  summary_.language_model = maker;
+  summary_.language_model = language_model_->description();
   summary_.language_model_seconds = 0;
   for (const TrialResult& trial : trials) summary_.language_model_seconds += trial.language_model_seconds;
   if (options_.data.split != Split::test) summary_.wer = word_error_rate(trials);
@@ -257,7 +246,7 @@ EvaluationOutcome Evaluation::run_to_the_end() {
   write(false);
   if (language_model_) {
     try {
-      make_sentences();
+      add_sentences();
     } catch (const std::exception&) {
       context_.log.warning(fmt::format("no sentences; the phoneme results are in {}, and the next run goes on from {}",
                                        csv_.string(), journal_path(options_).string()));

@@ -51,12 +51,6 @@ json json_of(const QuantizationOptions& options) {
   return result;
 }
 
-json json_of(const LanguageModelOptions& options) {
-  if (options.skip_lm) return nullptr;
-  return {{"lm", options.lm},
-          {"redis", fmt::format("{}:{}/{}", options.redis_host, options.redis_port, options.redis_db)}};
-}
-
 // What a program said last about its failure.
 std::string last_error_in(const fs::path& log) {
   constexpr std::string_view kMark = "error: ";
@@ -86,7 +80,6 @@ class MethodRun {
   ChildResult run_program(const std::string& name, const std::vector<std::string>& arguments);
   std::vector<std::string> quantize_arguments() const;
   std::vector<std::string> evaluate_arguments() const;
-  void add_language_model(std::vector<std::string>& arguments) const;
 
   const ExperimentOptions& options_;
   const Method& method_;
@@ -125,7 +118,7 @@ json MethodRun::request() const {
                   {"threads", options_.engine.effective_threads()},
                   {"batch_size", options_.batch_size},
                   {"step_latency", options_.step_latency},
-                  {"language_model", json_of(options_.language_model)},
+                  {"language_model", options_.language_model.fingerprint()},
                   {"cpu", machine_facts().cpu}};
   return request;
 }
@@ -206,17 +199,6 @@ std::vector<std::string> MethodRun::quantize_arguments() const {
   return arguments;
 }
 
-void MethodRun::add_language_model(std::vector<std::string>& arguments) const {
-  const LanguageModelOptions& lm = options_.language_model;
-  if (lm.skip_lm) {
-    arguments.push_back("--skip_lm");
-    return;
-  }
-  arguments.insert(arguments.end(),
-                   {"--lm", lm.lm, "--redis_host", lm.redis_host, "--redis_port", std::to_string(lm.redis_port),
-                    "--redis_db", std::to_string(lm.redis_db), "--lm_timeout", fmt::format("{}", lm.lm_timeout)});
-}
-
 std::vector<std::string> MethodRun::evaluate_arguments() const {
   std::vector<std::string> arguments = {"--model_path",   outcome_.model_file.string(),
                                         "--data_dir",     options_.data.data_dir.string(),
@@ -241,7 +223,8 @@ std::vector<std::string> MethodRun::evaluate_arguments() const {
   if (uses_int8() && !options_.engine.kernel.empty()) {
     arguments.insert(arguments.end(), {"--kernel", options_.engine.kernel});
   }
-  add_language_model(arguments);
+  const std::vector<std::string> language_model = options_.language_model.arguments();
+  arguments.insert(arguments.end(), language_model.begin(), language_model.end());
   return arguments;
 }
 

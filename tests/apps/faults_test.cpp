@@ -55,6 +55,9 @@ TEST(Usage, WrongFlagsGiveExitCode2) {
       {"evaluate_quantized_model", evaluate + Flags{"--skip_lm", "--engine", "native"} + data_flags(), "native"},
       {"evaluate_quantized_model", evaluate + Flags{"--lm", "oracle"}, "oracle"},
       {"evaluate_quantized_model", evaluate + Flags{"--redis_port", "70000"} + data_flags(), "70000"},
+      {"evaluate_quantized_model", evaluate + Flags{"--lm", "wfst"} + data_flags(), "--lm_dir"},
+      {"evaluate_quantized_model", evaluate + Flags{"--beam", "3"} + data_flags(), "--beam"},
+      {"evaluate_quantized_model", evaluate + Flags{"--lm", "wfst", "--lm_dir", "d", "--nbest", "0"}, "nbest"},
       {"test_all_quantization_methods", {"--skip_lm"}, "--model_path"},
       {"run_quantization_experiment",
        evaluate + Flags{"--skip_lm", "--dtype", "float16", "--quantization_type", "static"}, "float16"},
@@ -255,7 +258,7 @@ TEST_F(LanguageModelRun, AbsentServerIsAnErrorWithThePhonemesSaved) {
   const ProgramResult run =
       run_program("evaluate_quantized_model", flags(std::to_string(free_port())), scratch_.path());
   expect_one_error(run, 1, "127.0.0.1");
-  EXPECT_NE(run.err.find("--skip_lm"), std::string::npos);
+  EXPECT_NE(run.err.find("--lm wfst"), std::string::npos);
   expect_phonemes_are_saved();
 }
 

@@ -3,6 +3,9 @@
 
 #include "apps/program.h"
 #include "apps/study.h"
+#include "brainquant/decoding/wfst_language_model.h"
+#include "brainquant/io/csv.h"
+#include "brainquant/io/hdf5_logits.h"
 
 namespace brainquant::testing {
 namespace {
@@ -129,6 +132,38 @@ TEST(Smoke, StreamingGivesTheWholeTrialsPhonemes) {
   ASSERT_EQ(run.exit_code, 0) << run.err;
   EXPECT_EQ(bytes_of(streamed), bytes_of(whole));
   EXPECT_NE(run.out.find("last bin to logits"), std::string::npos);
+}
+
+TEST(Smoke, EmbeddedLanguageModelSaysWhatItSaysOfTheSavedLogits) {
+  const ScratchFolder scratch;
+  const fs::path lm_dir = std::string(BRAINQUANT_FIXTURES) + "/wfst/case1";
+  WfstLanguageModel language_model(lm_dir, WfstOptions::preset("published"));
+  std::string first;
+  for (const std::string threads : {"1", "2"}) {
+    const fs::path csv = scratch / (threads + ".csv");
+    const fs::path logits = scratch / (threads + ".h5");
+    const fs::path json = scratch / (threads + ".json");
+    const ProgramResult run =
+        evaluate_in(scratch, kModel,
+                    {"--lm", "wfst", "--lm_dir", lm_dir.string(), "--lm_preset", "published", "--threads", threads,
+                     "--output_csv", csv.string(), "--save_logits", logits.string(), "--output_json", json.string()});
+    ASSERT_EQ(run.exit_code, 0) << run.err;
+    const CsvTable table(csv);
+    LogitsFileReader file(logits);
+    ASSERT_EQ(table.rows().size(), 18U);
+    std::size_t said = 0;
+    for (std::size_t i = 0; i < 18; ++i) {
+      const StoredLogits trial = file.read(file.labels()[i]);  // sessions and trials sort by their names
+      const auto candidates = language_model.decode({trial.values.data(), trial.steps, trial.classes}, {});
+      const std::string& sentence = table.rows()[i].fields[table.column("pred_sentence")];
+      EXPECT_EQ(sentence, candidates.empty() ? "" : candidates.front().sentence);
+      said += sentence.empty() ? 0 : 1;
+    }
+    EXPECT_GE(said, 10U);
+    if (first.empty()) first = bytes_of(csv);
+    EXPECT_EQ(bytes_of(csv), first);
+    EXPECT_EQ(json_in(json)["language_model"], "wfst:case1");
+  }
 }
 
 TEST(Smoke, ComparisonOfAllMethodsAndItsResume) {

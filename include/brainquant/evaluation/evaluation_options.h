@@ -3,34 +3,13 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <memory>
-#include <optional>
 #include <string>
 
-#include "brainquant/decoding/language_model.h"
+#include "brainquant/evaluation/language_model_options.h"
 #include "brainquant/model/dataset.h"
 #include "brainquant/runtime/engine_factory.h"
 
 namespace brainquant {
-
-/// Which language model makes sentences of the logits.
-struct LanguageModelOptions {
-  bool skip_lm = false;
-  std::string lm = "redis";  // one of language_model_names()
-  std::string redis_host = "localhost";
-  int redis_port = 6379;
-  int redis_db = 0;
-  double lm_timeout = 60;  // seconds that one trial may take
-
-  /// Throws UsageError for an unknown name or a value outside its range. Says nothing about skip_lm.
-  void validate() const;
-};
-
-/// Names that --lm takes.
-std::vector<std::string> language_model_names();
-
-/// The language model that the options name. Throws UsageError as validate().
-std::unique_ptr<LanguageModel> make_language_model(const LanguageModelOptions& options);
 
 struct EvaluationOptions {
   std::filesystem::path model_path;  // a quantized file, or a checkpoint folder: the fp32 baseline

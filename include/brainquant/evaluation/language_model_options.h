@@ -1,0 +1,59 @@
+// Which language model makes sentences of the logits. Field names are the flags' names.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "brainquant/decoding/language_model.h"
+#include "brainquant/decoding/wfst_options.h"
+
+namespace brainquant {
+
+struct LanguageModelOptions {
+  bool skip_lm = false;
+  std::string lm = "redis";  // one of language_model_names()
+
+  // redis: the public server
+  std::string redis_host = "localhost";
+  int redis_port = 6379;
+  int redis_db = 0;
+  double lm_timeout = 60;  // seconds that one trial may take
+
+  // wfst: a decoding graph in this process
+  std::filesystem::path lm_dir;      // TLG.fst and words.txt
+  std::filesystem::path rescore_lm;  // empty: none
+  std::string lm_preset;             // "server" or "published"; empty: "server"
+  std::optional<double> beam;        // these take the preset's place (decoding/wfst_options.h)
+  std::optional<int> max_active;
+  std::optional<int> min_active;
+  std::optional<double> lattice_beam;
+  std::optional<double> acoustic_scale;
+  std::optional<double> blank_penalty;
+  std::optional<double> ctc_blank_skip_threshold;
+  std::optional<double> length_penalty;
+  std::optional<int> nbest;
+
+  /// Throws UsageError for an unknown name, a value outside its range, or options of the one model with the other.
+  /// Nothing is checked with skip_lm.
+  void validate() const;
+  /// The preset with what takes its place.
+  WfstOptions wfst_options() const;
+  /// True if the model takes any number of trials at once.
+  bool takes_trials_at_once() const { return lm == "wfst"; }
+  /// The command line that gives these options to another program of this project.
+  std::vector<std::string> arguments() const;
+  /// Text that changes when the sentences may: the options, and size and time of the language model's files. "" with
+  /// skip_lm.
+  std::string fingerprint() const;
+};
+
+/// Names that --lm takes.
+std::vector<std::string> language_model_names();
+
+/// The language model that the options name. Throws UsageError as validate(); FileError and FormatError for its files.
+std::unique_ptr<LanguageModel> make_language_model(const LanguageModelOptions& options);
+
+}  // namespace brainquant

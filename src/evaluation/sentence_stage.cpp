@@ -1,0 +1,84 @@
+#include "evaluation/sentence_stage.h"
+
+#include <atomic>
+#include <chrono>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace brainquant {
+
+namespace {
+
+class SentenceStage {
+ public:
+  SentenceStage(LanguageModel& language_model, const std::string& maker, Journal& journal, const RunContext& context)
+      : language_model_(language_model), maker_(maker), journal_(journal), context_(context) {
+    journal.keep_sentences_of(maker);
+    for (const auto& [index, trial] : journal.trials()) {
+      if (!trial.sentence) waiting_.push_back(index);
+    }
+    total_ = static_cast<std::int64_t>(journal.trials().size());
+    done_ = total_ - static_cast<std::int64_t>(waiting_.size());
+  }
+
+  void run(int threads) {
+    context_.progress.update("sentences", done_, total_);
+    std::vector<std::thread> others;
+    for (int i = 1; i < threads; ++i) others.emplace_back([this] { work(); });
+    work();
+    for (std::thread& other : others) other.join();
+    if (failure_) std::rethrow_exception(failure_);
+  }
+
+ private:
+  void work() {
+    try {
+      for (std::size_t at; (at = next_.fetch_add(1)) < waiting_.size() && !failed_;) {
+        context_.cancel.check();
+        ask(waiting_[at]);
+      }
+    } catch (...) {
+      const std::lock_guard lock(mutex_);
+      if (!failure_) failure_ = std::current_exception();
+      failed_ = true;
+    }
+  }
+
+  void ask(std::size_t index) {
+    const auto start = std::chrono::steady_clock::now();
+    Logits logits;
+    {
+      const std::lock_guard lock(mutex_);
+      logits = journal_.logits(index);
+    }
+    const std::vector<SentenceCandidate> candidates =
+        language_model_.decode({logits.values.data(), logits.steps, logits.classes}, context_);
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    const std::lock_guard lock(mutex_);
+    journal_.add_sentence(index, maker_, candidates.empty() ? "" : candidates.front().sentence, seconds.count());
+    context_.progress.update("sentences", ++done_, total_);
+  }
+
+  LanguageModel& language_model_;
+  const std::string& maker_;
+  Journal& journal_;
+  const RunContext& context_;
+  std::vector<std::size_t> waiting_;
+  std::atomic<std::size_t> next_{0};
+  std::atomic<bool> failed_{false};
+  std::mutex mutex_;  // of the journal and the rest below
+  std::int64_t total_ = 0;
+  std::int64_t done_ = 0;
+  std::exception_ptr failure_;
+};
+
+}  // namespace
+
+void make_sentences(LanguageModel& language_model, const std::string& maker, int threads, Journal& journal,
+                    const RunContext& context) {
+  SentenceStage(language_model, maker, journal, context).run(threads);
+}
+
+}  // namespace brainquant

@@ -1,0 +1,18 @@
+// The second half of an evaluation: sentences from the logits that the journal holds.
+#pragma once
+
+#include <string>
+
+#include "brainquant/decoding/language_model.h"
+#include "brainquant/evaluation/journal.h"
+#include "brainquant/support/run_context.h"
+
+namespace brainquant {
+
+/// Asks the language model for every trial that has no sentence of `maker` yet, on `threads` threads (1 if the model
+/// takes one trial at a time), and adds what it says to the journal. Throws what the model or the journal throws; all
+/// that was finished by then is in the journal.
+void make_sentences(LanguageModel& language_model, const std::string& maker, int threads, Journal& journal,
+                    const RunContext& context);
+
+}  // namespace brainquant
