@@ -124,16 +124,17 @@ void read_bytes(const void* memory, std::int64_t bytes) {
   asm volatile("" : : "r"(all));
 }
 
-double seconds_to_read(ThreadTeam& team, const void* memory, std::int64_t bytes) {
+double seconds_to_read(ThreadTeam& team, const void* memory, std::int64_t bytes, int times) {
   constexpr std::int64_t kPiece = 256;
   const std::int64_t pieces = bytes / kPiece;
   const std::function<void(int)> work = [&](int member) {
     const std::int64_t begin = pieces * member / team.size(), end = pieces * (member + 1) / team.size();
-    read_bytes(static_cast<const char*>(memory) + begin * kPiece, (end - begin) * kPiece);
+    for (int i = 0; i < times; ++i)
+      read_bytes(static_cast<const char*>(memory) + begin * kPiece, (end - begin) * kPiece);
   };
   const Stopwatch watch;
   team.run(work);
-  return watch.seconds();
+  return watch.seconds() / times;
 }
 
 }  // namespace brainquant::benchmarks

@@ -15,7 +15,8 @@ double peak_macs_per_second(const Kernel& kernel);
 /// Reads `bytes` (a multiple of 256) from end to end, and does nothing else.
 void read_bytes(const void* memory, std::int64_t bytes);
 
-/// One reading of `bytes` at `memory` by all members, each its own part; returns seconds.
-double seconds_to_read(ThreadTeam& team, const void* memory, std::int64_t bytes);
+/// Seconds of one reading of `bytes` at `memory` by all members, each its own part, `times` times without waiting for
+/// the others.
+double seconds_to_read(ThreadTeam& team, const void* memory, std::int64_t bytes, int times);
 
 }  // namespace brainquant::benchmarks
