@@ -1,0 +1,202 @@
+// Damaged and hostile quantized files: a typed error that names file and field, or the identical model; never a crash.
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <limits>
+#include <optional>
+
+#include "brainquant/io/torch_archive.h"
+#include "brainquant/quantization/quantized_file.h"
+#include "brainquant/support/error.h"
+#include "brainquant/support/sha256.h"
+#include "io/scratch_folder.h"
+#include "quantization/same_model.h"
+#include "support/error_message.h"
+#include "support/small_decoder.h"
+
+namespace brainquant {
+namespace {
+
+using testing::expect_contains;
+using testing::message_of;
+using testing::random_model;
+
+constexpr testing::Shape kShape{2, 3, 1, 2, 0, 0, 1};
+
+QuantizationOptions per_channel_static() { return all_methods()[3]; }
+
+// Every fifth byte, each with another bit: the steps share no factor with the lengths that the format aligns to.
+TEST(DamagedQuantizedFile, FlippedBytes) {
+  const ScratchFolder folder;
+  const QuantizedModel model = random_model(kShape, per_channel_static(), 5);
+  save_quantized_model(model, folder / "whole.pt");
+  const std::string whole = bytes_of(folder / "whole.pt");
+  int refused = 0, unharmed = 0;
+  for (std::size_t at = 0; at < whole.size(); at += 5) {
+    std::string damaged = whole;
+    damaged[at] = static_cast<char>(damaged[at] ^ (1 << at % 8));
+    write_bytes(folder / "damaged.pt", damaged);
+    try {
+      const QuantizedModel found = load_quantized_model(folder / "damaged.pt");
+      ASSERT_TRUE(testing::same(found, model)) << "another model by a flip of byte " << at;
+      ++unharmed;
+    } catch (const Error& error) {
+      ASSERT_NE(std::string(error.what()).find("damaged.pt"), std::string::npos) << error.what();
+      ++refused;
+    }
+  }
+  // Padding and fields of the zip that no reader looks at are harmless; what matters is not.
+  EXPECT_GT(refused, unharmed / 4);
+  EXPECT_GT(refused, 400);
+}
+
+TEST(DamagedQuantizedFile, Truncations) {
+  const ScratchFolder folder;
+  save_quantized_model(random_model(kShape, per_channel_static(), 5), folder / "whole.pt");
+  const std::string whole = bytes_of(folder / "whole.pt");
+  for (std::size_t size = 0; size < whole.size(); size += size + 200 < whole.size() ? 53 : 3) {
+    write_bytes(folder / "short.pt", whole.substr(0, size));
+    ASSERT_THROW(load_quantized_model(folder / "short.pt"), Error) << size;
+  }
+  EXPECT_THROW(load_quantized_model(folder / "absent.pt"), FileError);
+}
+
+/// A file of our own making: the saved root with one thing changed.
+class Forger {
+ public:
+  Forger() { save_quantized_model(random_model(kShape, per_channel_static(), 5), folder_ / "whole.pt"); }
+
+  /// The message by which a file whose dict `section` (or "" for the root) has `key` replaced is refused.
+  std::string refusal(const std::string& section, const std::string& key, std::optional<PickleValue> value) {
+    write([&](const std::string& where, PickleValue::Entries& entries, TorchArchiveWriter&) {
+      if (where == section) replace(entries, key, value);
+    });
+    return message_of<FormatError>([&] { load_quantized_model(folder_ / "forged.pt"); });
+  }
+
+  /// The same for a tensor, with the checksum that goes with it.
+  template <typename T>
+  std::string tensor_refusal(const std::string& name, TensorType type, std::vector<std::int64_t> shape,
+                             const std::vector<T>& values, bool fix_checksum = true) {
+    write([&](const std::string& where, PickleValue::Entries& entries, TorchArchiveWriter& archive) {
+      if (where == "tensors") replace(entries, name, archive.add_tensor(type, shape, values.data()));
+      if (where == "checksums" && fix_checksum)
+        replace(entries, name, sha256_of_bytes(values.data(), values.size() * sizeof(T)));
+    });
+    return message_of<FormatError>([&] { load_quantized_model(folder_ / "forged.pt"); });
+  }
+
+  void write(const std::function<void(const std::string&, PickleValue::Entries&, TorchArchiveWriter&)>& change) {
+    const TorchArchiveReader whole(folder_ / "whole.pt");
+    TorchArchiveWriter archive(folder_ / "forged.pt");
+    PickleValue::Entries root = *whole.root().if_dict();
+    for (auto& [key, value] : root) {
+      if (value.if_dict() == nullptr) continue;
+      const std::string section = *key.if_string();
+      PickleValue::Entries entries = *value.if_dict();
+      if (section == "tensors") {
+        for (auto& [name, tensor] : entries) tensor = copied(whole, archive, *name.if_string());
+      }
+      change(section, entries, archive);
+      value = PickleValue::dict(entries);
+    }
+    change("", root, archive);
+    archive.commit(PickleValue::dict(root));
+  }
+  std::filesystem::path forged() const { return folder_ / "forged.pt"; }
+
+ private:
+  static void replace(PickleValue::Entries& entries, const std::string& key, const std::optional<PickleValue>& value) {
+    for (auto entry = entries.begin(); entry != entries.end(); ++entry) {
+      if (*entry->first.if_string() != key) continue;
+      if (value) {
+        entry->second = *value;
+      } else {
+        entries.erase(entry);
+      }
+      return;
+    }
+    entries.emplace_back(key, *value);
+  }
+
+  static PickleValue copied(const TorchArchiveReader& from, TorchArchiveWriter& to, const std::string& name) {
+    const PickleField field = from.root_field().at("tensors").at(name);
+    const PickleTensor& tensor = field.as_tensor();
+    if (tensor.storage.type == TensorType::int8)
+      return to.add_tensor(TensorType::int8, tensor.shape, from.read_int8(field).data());
+    return to.add_tensor(TensorType::float32, tensor.shape, from.read_float32(field).data());
+  }
+
+  ScratchFolder folder_;
+};
+
+TEST(HostileQuantizedFile, AForgeryWithNothingChangedIsRead) {
+  Forger forger;
+  forger.write([](const std::string&, PickleValue::Entries&, TorchArchiveWriter&) {});
+  testing::expect_same_model(load_quantized_model(forger.forged()), random_model(kShape, per_channel_static(), 5));
+}
+
+TEST(HostileQuantizedFile, HeadsThatCannotBe) {
+  Forger f;
+  expect_contains(f.refusal("", "format", "other"), "not a quantized model");
+  expect_contains(f.refusal("", "format", std::nullopt), "not a quantized model");
+  for (const int version : {0, 2, -1}) expect_contains(f.refusal("", "format_version", version), "format_version");
+  expect_contains(f.refusal("", "format_version", "1"), "format_version");
+  expect_contains(f.refusal("quantization", "quantization_type", "staticc"), "quantization_type");
+  expect_contains(f.refusal("quantization", "dtype", "int4"), "int4");
+  expect_contains(f.refusal("quantization", "dtype", "float16"), "float16");
+  expect_contains(f.refusal("quantization", "day_layers", 3), "day_layers");
+  expect_contains(f.refusal("quantization", "observer", PickleValue()), "observer");
+  expect_contains(f.refusal("quantization", "calibration_samples", 0), "calibration_samples");
+  for (const char* key : {"n_input_features", "n_units", "n_layers", "n_classes"}) {
+    for (const std::int64_t size : {std::int64_t{0}, std::int64_t{-5}, std::int64_t{1} << 40}) {
+      expect_contains(f.refusal("model", key, size), key);
+    }
+    expect_contains(f.refusal("model", key, std::nullopt), key);
+  }
+  expect_contains(f.refusal("model", "n_units", 4), "found int8 [9, 2], expected int8 [12, 2]");
+  expect_contains(f.refusal("model", "patch_size", -1), "patch_size");
+  expect_contains(f.refusal("model", "sessions", PickleValue::list({})), "sessions");
+  expect_contains(f.refusal("model", "sessions", PickleValue::list({"a", "b"})), "day_residuals.1");
+  expect_contains(f.refusal("model", "smooth_kernel_std", std::numeric_limits<double>::quiet_NaN()),
+                  "smooth_kernel_std");
+  expect_contains(f.refusal("provenance", "source_sha256", 7), "source_sha256");
+}
+
+TEST(HostileQuantizedFile, ScalesThatCannotBe) {
+  Forger f;
+  for (const double scale : {0.0, -0.5, 1e-38, 1e38, std::numeric_limits<double>::infinity()}) {
+    expect_contains(f.refusal("activation_scales", "day_input", scale), "activation_scales.day_input");
+    expect_contains(f.refusal("activation_scales", "hidden", PickleValue::list({scale})), "hidden");
+  }
+  expect_contains(f.refusal("activation_scales", "hidden", PickleValue::list({0.1, 0.1})),
+                  "found 2 scales, expected 1");
+  expect_contains(f.refusal("", "activation_scales", PickleValue()), "activation_scales");
+  for (const float scale :
+       {0.0F, -1.0F, std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
+    expect_contains(f.tensor_refusal<float>("out.weight.scale", TensorType::float32, {2}, {1.0F, scale}),
+                    "out.weight.scale");
+  }
+  expect_contains(f.tensor_refusal<float>("out.weight.scale", TensorType::float32, {1}, {1.0F}),
+                  "expected float32 [2]");
+}
+
+TEST(HostileQuantizedFile, TensorsThatCannotBe) {
+  Forger f;
+  expect_contains(f.tensor_refusal<std::int8_t>("out.weight", TensorType::int8, {2, 3}, {1, 2, 3, 4, -128, 6}), "-128");
+  expect_contains(f.tensor_refusal<std::int8_t>("out.weight", TensorType::int8, {2, 3}, {1, 2, 3, 4, 5, 6}, false),
+                  "SHA-256");
+  expect_contains(f.tensor_refusal<std::int8_t>("out.weight", TensorType::int8, {3, 2}, {1, 2, 3, 4, 5, 6}), "[3, 2]");
+  expect_contains(f.tensor_refusal<float>("out.weight", TensorType::float32, {2, 3}, {1, 2, 3, 4, 5, 6}),
+                  "float32 [2, 3]");
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  expect_contains(f.tensor_refusal<float>("out.bias", TensorType::float32, {2}, {0.0F, nan}),
+                  "out.bias: NaN or infinity");
+  expect_contains(f.tensor_refusal<float>("extra", TensorType::float32, {1}, {0.0F}), "expected");
+  expect_contains(f.refusal("tensors", "h0", std::nullopt), "h0");
+  expect_contains(f.refusal("tensors", "h0", 7), "h0");
+  expect_contains(f.refusal("checksums", "h0", std::nullopt), "h0");
+}
+
+}  // namespace
+}  // namespace brainquant

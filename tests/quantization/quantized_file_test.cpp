@@ -1,0 +1,136 @@
+// The quantized file: what is written comes back, the same bytes each time, and PyTorch reads it.
+#include "brainquant/quantization/quantized_file.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <sstream>
+
+#include "brainquant/quantization/quantizer.h"
+#include "brainquant/support/sha256.h"
+#include "io/scratch_folder.h"
+#include "quantization/same_model.h"
+#include "support/small_decoder.h"
+
+namespace brainquant {
+namespace {
+
+using testing::int8_ways;
+using testing::random_model;
+using testing::Shape;
+using testing::text_of;
+
+constexpr Shape kShape{5, 7, 2, 3, 2, 1, 2};
+
+std::vector<QuantizationOptions> every_way() {
+  std::vector<QuantizationOptions> ways = int8_ways();
+  QuantizationOptions half;
+  half.dtype = Dtype::float16;
+  ways.push_back(half);
+  half.day_layers = DayLayers::keep_float;
+  ways.push_back(half);
+  ways.push_back(all_methods()[2]);
+  ways.back().observer = ObserverKind::histogram;
+  ways.back().calibration_samples = 17;
+  return ways;
+}
+
+QuantizedModel model_of(const QuantizationOptions& options) {
+  QuantizedModel model = random_model(kShape, options, 12);
+  model.provenance.val_per = 0.125;
+  model.config.smoothing = {false, 1.5, 40};
+  if (options.is_static())
+    model.provenance.calibration_trials = {"t15.2023.08.11/trial_0003", "t15.2023.08.12/trial_0000"};
+  return model;
+}
+
+TEST(QuantizedFile, ComesBackAndIsTheSameBytesUnderAnyName) {
+  const ScratchFolder folder;
+  for (const QuantizationOptions& options : every_way()) {
+    SCOPED_TRACE(text_of(options));
+    const QuantizedModel model = model_of(options);
+    save_quantized_model(model, folder / "a.pt");
+    save_quantized_model(model, folder / "another_name.zip");
+    EXPECT_EQ(bytes_of(folder / "a.pt"), bytes_of(folder / "another_name.zip"));
+    testing::expect_same_model(load_quantized_model(folder / "a.pt"), model);
+    const QuantizedFileHead head = read_quantized_head(folder / "a.pt");
+    EXPECT_EQ(head.format_version, 1);
+    EXPECT_EQ(head.options.method_name(), options.method_name());
+    EXPECT_EQ(head.provenance.source_sha256, model.provenance.source_sha256);
+    EXPECT_EQ(head.config.sessions, model.config.sessions);
+  }
+}
+
+/// What the tool's reader has of the tensor, as check_quantized_file.py prints it.
+std::string line_of(const StoredTensor& stored, const std::vector<float>& values) {
+  return fmt::format("{}|{}|[{}]|{}", stored.name, stored.dtype, fmt::join(stored.shape, ", "),
+                     sha256_of_bytes(values.data(), values.size() * sizeof(float)));
+}
+
+TEST(QuantizedFile, PyTorchReadsTheSameTensors) {
+  const ScratchFolder folder;
+  for (const QuantizationOptions& options : all_methods()) {
+    SCOPED_TRACE(text_of(options));
+    const Checkpoint checkpoint = testing::random_checkpoint(kShape, 12);
+    const QuantizedModel model = model_of(options);
+    save_quantized_model(model, folder / "a.pt");
+    const std::string command =
+        fmt::format("'{}' '{}' '{}'", BRAINQUANT_PYTHON, BRAINQUANT_CHECK_QUANTIZED_FILE, (folder / "a.pt").string());
+    FILE* pipe = ::popen(command.c_str(), "r");
+    ASSERT_NE(pipe, nullptr);
+    std::string output;
+    char piece[4096];
+    for (std::size_t n; (n = std::fread(piece, 1, sizeof piece, pipe)) > 0;) output.append(piece, n);
+    ASSERT_EQ(::pclose(pipe), 0);
+    const std::vector<StoredTensor> stored = stored_tensors(model);
+    EXPECT_EQ(static_cast<std::size_t>(std::count(output.begin(), output.end(), '\n')), stored.size());
+    for (const StoredTensor& tensor : stored) {
+      EXPECT_NE(output.find(tensor.name + "|" + tensor.dtype + "|"), std::string::npos) << tensor.name;
+      if (tensor.name == "gru.weight_ih_l1") {
+        const Matrix values = dequantize(model.gru[1].weight_ih);
+        EXPECT_NE(output.find(line_of(tensor, values.values)), std::string::npos);
+        // Within half a scale (INT8), or half of the last of 11 bits (FP16), of the fp32 weights; and not equal to
+        // them.
+        const std::vector<float>& fp32 = checkpoint.weights.gru[1].weight_ih.values;
+        double largest = 0;
+        for (std::size_t i = 0; i < fp32.size(); ++i) {
+          const double lost = std::fabs(static_cast<double>(values.values[i]) - fp32[i]);
+          const auto* int8 = std::get_if<Int8Matrix>(&model.gru[1].weight_ih);
+          const double half = int8 != nullptr ? 0.5 * int8->scale(static_cast<std::int64_t>(i) / 7)
+                                              : std::ldexp(std::fabs(fp32[i]), -11);
+          ASSERT_LE(lost, half * (1 + 1e-5)) << i;
+          largest = std::max(largest, lost / half);
+        }
+        EXPECT_GT(largest, 0.5);
+      }
+      if (tensor.name == "day_residuals.1") {
+        EXPECT_NE(output.find(line_of(tensor, dequantize(model.day_residuals[1]).values)), std::string::npos);
+      }
+      if (tensor.name == "h0") {
+        EXPECT_NE(output.find(line_of(tensor, model.h0)), std::string::npos);
+      }
+    }
+  }
+}
+
+TEST(QuantizedFile, FilesOfVersion1AreRead) {
+  const std::filesystem::path folder = BRAINQUANT_FILES_V1;
+  for (const std::string name : {"dynamic_qint8", "dynamic_float16", "static_qint8", "static_per_channel_qint8"}) {
+    const QuantizedModel model = load_quantized_model(folder / (name + ".pt"));
+    EXPECT_EQ(model.options.method_name(), name);
+    EXPECT_EQ(model.config.n_units, 20);
+    EXPECT_EQ(model.provenance.tool_version, "0.1.0");
+    EXPECT_EQ(model.provenance.source_sha256.size(), 64U);
+    EXPECT_EQ(model.provenance.calibration_trials.size(), model.options.is_static() ? 9U : 0U);
+  }
+  const QuantizedModel with_float = load_quantized_model(folder / "static_qint8_day_layers_float.pt");
+  EXPECT_EQ(with_float.options.day_layers, DayLayers::keep_float);
+  EXPECT_EQ(with_float.options.effective_observer(), ObserverKind::histogram);
+}
+
+}  // namespace
+}  // namespace brainquant

@@ -1,0 +1,145 @@
+// Weights: cases worked by hand, NumPy's answers, every float16.
+#include "brainquant/quantization/quantizer.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "brainquant/support/error.h"
+#include "support/float_decoder_answers.h"
+#include "support/small_decoder.h"
+
+namespace brainquant {
+namespace {
+
+using testing::FloatDecoderAnswers;
+
+using Int8s = std::vector<std::int8_t>;
+
+TEST(QuantizeInt8, RoundsTiesToEven) {
+  const Int8Matrix q =
+      quantize_int8({1, 8, {127.0F, 0.5F, 1.5F, 2.5F, -0.5F, -1.5F, -126.5F, 0.0F}}, Granularity::per_tensor);
+  EXPECT_EQ(q.scales, std::vector<float>{1.0F});
+  EXPECT_EQ(q.values, (Int8s{127, 0, 2, 2, 0, -2, -126, 0}));
+}
+
+TEST(QuantizeInt8, RowsHaveTheirOwnScaleOrShareOne) {
+  const Matrix weight{3, 2, {0.0F, 0.0F, -2.54F, 1.27F, 5.0F, 5.0F}};
+  const Int8Matrix channels = quantize_int8(weight, Granularity::per_channel);
+  EXPECT_EQ(channels.scales, (std::vector<float>{1.0F, 2.54F / 127, 5.0F / 127}));  // zero row: 1; constant row: 127
+  EXPECT_EQ(channels.values, (Int8s{0, 0, -127, 64, 127, 127}));                    // 63.5 to even
+  const Int8Matrix tensor = quantize_int8(weight, Granularity::per_tensor);
+  EXPECT_EQ(tensor.scales, std::vector<float>{5.0F / 127});
+  EXPECT_EQ(tensor.values, (Int8s{0, 0, -65, 32, 127, 127}));
+  const Int8Matrix zero = quantize_int8({1, 2, {0.0F, -0.0F}}, Granularity::per_tensor);
+  EXPECT_EQ(zero.scales, std::vector<float>{1.0F});
+}
+
+TEST(QuantizeInt8, NumpysValuesAndSignalToNoise) {
+  const FloatDecoderAnswers numpy;
+  const int matrices = numpy.json.at("matrices");
+  ASSERT_GE(matrices, 5);
+  for (int i = 0; i < matrices; ++i) {
+    const std::string number = std::to_string(i);
+    const std::vector<std::int64_t> shape = numpy.shape("matrix." + number);
+    const Matrix weight{shape[0], shape[1], numpy.array<float>("matrix." + number)};
+    for (const Granularity granularity : {Granularity::per_tensor, Granularity::per_channel}) {
+      SCOPED_TRACE(number + " " + name_of(granularity));
+      const Int8Matrix found = quantize_int8(weight, granularity);
+      EXPECT_EQ(found.values, numpy.array<std::int8_t>(name_of(granularity) + ".values." + number));
+      EXPECT_EQ(found.scales, numpy.array<float>(name_of(granularity) + ".scales." + number));
+    }
+  }
+}
+
+TEST(Float16, EveryPatternComesBack) {
+  for (std::uint32_t bits = 0; bits < 65536; ++bits) {
+    const auto half = static_cast<std::uint16_t>(bits);
+    const float value = float32_of(half);
+    const int exponent = (bits >> 10) & 31, fraction = bits & 1023;
+    if (exponent == 31) {
+      ASSERT_TRUE(fraction == 0 ? std::isinf(value) : std::isnan(value)) << bits;
+      // Infinity is a magnitude above 65504 too.
+      ASSERT_TRUE(fraction == 0 ? float16_bits(value) == ((bits & 0x8000) | 0x7bff)
+                                : std::isnan(float32_of(float16_bits(value))));
+      continue;
+    }
+    const double magnitude =
+        exponent == 0 ? fraction * std::pow(2.0, -24) : (1024 + fraction) * std::pow(2.0, exponent - 25);
+    ASSERT_EQ(value, (bits & 0x8000) != 0 ? -magnitude : magnitude) << bits;
+    ASSERT_EQ(float16_bits(value), half) << bits;
+  }
+}
+
+TEST(Float16, NumpysRoundingSaturatedAt65504) {
+  const FloatDecoderAnswers numpy;
+  const std::vector<float> values = numpy.array<float>("floats");
+  const std::vector<std::uint16_t> halves = numpy.array<std::uint16_t>("halves");
+  ASSERT_GT(values.size(), 200000U);
+  for (std::size_t i = 0; i < values.size(); ++i) ASSERT_EQ(float16_bits(values[i]), halves[i]) << values[i];
+}
+
+TEST(DayResidual, IsTransposedAndWithoutTheIdentity) {
+  const Matrix residual = day_residual({2, 2, {1.5F, 2.0F, 3.0F, -4.0F}});
+  EXPECT_EQ(residual.values, (std::vector<float>{0.5F, 3.0F, 2.0F, -5.0F}));
+  const std::int64_t size = 67;  // more than a tile
+  const Matrix day = testing::RandomNumbers(3).matrix(size, size, 1.0F);
+  const Matrix large = day_residual(day);
+  for (std::int64_t r = 0; r < size; ++r) {
+    for (std::int64_t c = 0; c < size; ++c) ASSERT_EQ(large.row(c)[r], day.row(r)[c] - (r == c ? 1.0F : 0.0F));
+  }
+}
+
+TEST(Quantize, ScalesAreForStaticTypesOnly) {
+  const Checkpoint checkpoint = testing::random_checkpoint({}, 1);
+  EXPECT_THROW(quantize(checkpoint, all_methods()[2]), UsageError);
+  EXPECT_THROW(quantize(checkpoint, all_methods()[0], testing::tight_scales({})), UsageError);
+}
+
+double decibels(double signal, double noise) { return 10 * std::log10(signal / noise); }
+
+TEST(TensorReports, BytesAndSignalToNoiseInDouble) {
+  const testing::Shape shape{5, 7, 2, 3, 2, 1, 2};
+  const Checkpoint checkpoint = testing::random_checkpoint(shape, 9);
+  const QuantizedModel model = quantize(checkpoint, all_methods()[3], testing::tight_scales(shape));
+  const std::vector<TensorReport> reports = report_tensors(checkpoint, model);
+  std::int64_t parameters = 0;
+  for (const TensorReport& report : reports) parameters += report.parameters;
+  EXPECT_EQ(parameters, checkpoint.config.parameter_count());
+  ASSERT_EQ(reports.size(), 7U);
+  EXPECT_EQ(reports[0].name, "day_weights (2)");
+  EXPECT_EQ(reports[0].bytes, 2 * (25 + 5 * 4));
+  double signal = 0, noise = 0;
+  for (std::size_t d = 0; d < 2; ++d) {
+    const Matrix stored = dequantize(model.day_residuals[d]);
+    for (std::int64_t r = 0; r < 5; ++r) {
+      for (std::int64_t c = 0; c < 5; ++c) {
+        const double w = checkpoint.weights.day_weights[d].row(r)[c];
+        const double lost = w - (static_cast<double>(stored.row(c)[r]) + (r == c ? 1.0 : 0.0));
+        signal += w * w;
+        noise += lost * lost;
+      }
+    }
+  }
+  EXPECT_NEAR(reports[0].sqnr_db, decibels(signal, noise), 1e-3);
+  EXPECT_EQ(reports[1].name, "gru.weight_ih_l0");
+  EXPECT_EQ(reports[1].bytes, 21 * 10 + 21 * 4);
+  EXPECT_EQ(reports[1].granularity, "per_channel");
+  EXPECT_EQ(reports[1].bits, 8);
+  signal = noise = 0;
+  const Matrix& w = checkpoint.weights.gru[0].weight_ih;
+  const auto& q = std::get<Int8Matrix>(model.gru[0].weight_ih);
+  for (std::size_t i = 0; i < w.values.size(); ++i) {
+    const double lost = w.values[i] - static_cast<double>(q.values[i]) * q.scales[i / 10];
+    signal += static_cast<double>(w.values[i]) * w.values[i];
+    noise += lost * lost;
+  }
+  EXPECT_NEAR(reports[1].sqnr_db, decibels(signal, noise), 1e-3);
+  EXPECT_EQ(reports.back().bits, 32);
+  EXPECT_TRUE(std::isinf(reports.back().sqnr_db));
+}
+
+}  // namespace
+}  // namespace brainquant

@@ -1,0 +1,67 @@
+// Options: names, contradictions, what follows from them.
+#include "brainquant/quantization/scheme.h"
+
+#include <gtest/gtest.h>
+
+#include "brainquant/support/error.h"
+#include "support/error_message.h"
+
+namespace brainquant {
+namespace {
+
+using testing::expect_contains;
+using testing::message_of;
+
+TEST(Scheme, NamesAreThoseOfTheFlags) {
+  EXPECT_EQ(parse_quantization_type("dynamic"), QuantizationType::dynamic_range);
+  EXPECT_EQ(parse_quantization_type("static"), QuantizationType::static_per_tensor);
+  EXPECT_EQ(parse_quantization_type("static_per_channel"), QuantizationType::static_per_channel);
+  EXPECT_EQ(parse_dtype("qint8"), Dtype::qint8);
+  EXPECT_EQ(parse_dtype("float16"), Dtype::float16);
+  EXPECT_EQ(parse_granularity("per_tensor"), Granularity::per_tensor);
+  EXPECT_EQ(parse_granularity("per_channel"), Granularity::per_channel);
+  EXPECT_EQ(parse_observer("minmax"), ObserverKind::minmax);
+  EXPECT_EQ(parse_observer("percentile"), ObserverKind::percentile);
+  EXPECT_EQ(parse_observer("histogram"), ObserverKind::histogram);
+  EXPECT_EQ(parse_day_layers("quantize"), DayLayers::quantize);
+  EXPECT_EQ(parse_day_layers("float"), DayLayers::keep_float);
+  EXPECT_EQ(name_of(QuantizationType::static_per_channel), "static_per_channel");
+  EXPECT_EQ(name_of(DayLayers::keep_float), "float");
+  expect_contains(message_of<UsageError>([] { parse_quantization_type("Static"); }),
+                  "found 'Static', expected one of dynamic, static");
+  expect_contains(message_of<UsageError>([] { parse_dtype(""); }), "qint8, float16");
+}
+
+TEST(Scheme, TheFourMethodsInTheDocumentsOrder) {
+  std::vector<std::string> names;
+  for (const QuantizationOptions& method : all_methods()) {
+    EXPECT_NO_THROW(method.validate());
+    names.push_back(method.method_name());
+  }
+  EXPECT_EQ(names,
+            (std::vector<std::string>{"dynamic_qint8", "dynamic_float16", "static_qint8", "static_per_channel_qint8"}));
+  EXPECT_EQ(all_methods()[0].effective_granularity(), Granularity::per_tensor);
+  EXPECT_EQ(all_methods()[2].effective_granularity(), Granularity::per_tensor);
+  EXPECT_EQ(all_methods()[3].effective_granularity(), Granularity::per_channel);
+}
+
+TEST(Scheme, EachContradictionIsNamed) {
+  const auto refused = [](auto change) {
+    QuantizationOptions options;
+    change(options);
+    return message_of<UsageError>([&] { options.validate(); });
+  };
+  for (const QuantizationType type : {QuantizationType::static_per_tensor, QuantizationType::static_per_channel}) {
+    expect_contains(refused([&](auto& o) { o.quantization_type = type, o.dtype = Dtype::float16; }), "--dtype float16");
+    expect_contains(
+        refused([&](auto& o) { o.quantization_type = type, o.weight_granularity = Granularity::per_tensor; }),
+        "--weight_granularity");
+  }
+  expect_contains(refused([](auto& o) { o.dtype = Dtype::float16, o.weight_granularity = Granularity::per_channel; }),
+                  "--weight_granularity");
+  expect_contains(refused([](auto& o) { o.observer = ObserverKind::minmax; }), "--observer");
+  expect_contains(refused([](auto& o) { o.calibration_samples = 0; }), "--calibration_samples: found 0");
+}
+
+}  // namespace
+}  // namespace brainquant
