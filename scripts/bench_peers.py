@@ -64,11 +64,11 @@ def interleaved(contenders, task, rounds):
 
 def print_table(threads, task, results):
     print(f"\n{task.replace('_', ' ')}, {threads} thread{'s' if threads > 1 else ''}")
-    print(f"  {'':34}{'median ms':>10}{'x fp32':>9}{'range':>16}{'x INT8':>9}")
+    print(f"  {'':34}{'median ms':>10}{'x fp32':>9}{'range':>20}{'x INT8':>9}")
     int8 = results["PyTorch dynamic INT8"]["median_ms"]
     for name, r in results.items():
         spread = f"{r['speedup_min']:.2f} to {r['speedup_max']:.2f}"
-        print(f"  {name:34}{r['median_ms']:10.3f}{r['speedup']:9.2f}{spread:>16}{int8 / r['median_ms']:9.2f}")
+        print(f"  {name:34}{r['median_ms']:10.3f}{r['speedup']:9.2f}{spread:>20}{int8 / r['median_ms']:9.2f}")
 
 
 def main():
