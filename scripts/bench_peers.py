@@ -3,8 +3,8 @@
 usage: scripts/bench_peers.py --model MODEL --data DATA --csv CSV [--trials N] [--threads 1,2] [--rounds N] [--json OUT] [--isa avx2]
 
 Each round runs every contender once, in an order that shifts from round to round, so that whatever else the machine does falls on all of
-them alike; reported are medians, and the median and range of each round's ratio to PyTorch in fp32. All contenders take features that are
-smoothed already, in one process. brainquant runs through libbrainquant_c (build/release/lib), its files are made by quantize_model
+them alike; reported are medians, and the median and range of each round's ratio to PyTorch in fp32. All contenders run in one process and
+take features that are smoothed already, but for brainquant's streaming step, which smooths the recorded bins itself and is timed with it. brainquant runs through libbrainquant_c (build/release/lib), its files are made by quantize_model
 (build/release/bin) into --work.
 
 ONNX Runtime takes part if onnxruntime and onnx are installed; it leaves a GRU in fp32.
