@@ -208,7 +208,8 @@ void NativeStream::quantize_hidden(NativeState& state, std::size_t layer, int me
   }
   const numerics::RowScale scale = model_.hidden_scale(layer, maximum);
   model_.kernel.quantize(state.hidden.data() + at, scale.inverse, count, state.rows.data() + at);
-  if (member == 0) state.row_scale[layer] = scale.scale;
+  // A static model's scale stands there since the reset; others may be reading it.
+  if (member == 0 && !model_.is_static()) state.row_scale[layer] = scale.scale;
   team_.barrier();
 }
 

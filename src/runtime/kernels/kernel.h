@@ -20,7 +20,7 @@ struct TileArguments {
   const std::int8_t* weights;        // first block, at the first group
   std::int64_t block_stride;         // bytes from one block to the next
   const std::uint8_t* const* rows;   // activations of each row at the first group, offset by Kernel::activation_offset
-  std::int64_t row_offset;           // bytes added to each row's pointer
+  std::int64_t row_offset;           // bytes added to each row's pointer, which gives a multiple of 4
   std::int64_t row_count;
   std::int64_t block_count;
   std::int64_t group_count;
