@@ -110,7 +110,7 @@ TEST(SummaryJson, WhatIsWrittenIsRead) {
 TEST(SummaryJson, OtherFilesAreRefused) {
   const ScratchFolder scratch;
   std::string json = evaluation_json({});
-  for (const std::string bad :
+  for (const std::string& bad :
        {std::string("{"), std::string("[]"), std::string("{}"), std::string(R"({"schema":"other"})"),
         json.replace(json.find("\"schema_version\": 1"), 19, "\"schema_version\": 2")}) {
     write_bytes(scratch / "a.json", bad);
