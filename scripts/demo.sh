@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
 # From a fresh clone to the comparison of all four methods: set-up, build, a small decoder trained on synthetic data in
-# PyTorch, its data, then test_all_quantization_methods on them. Everything it makes lies in ./demo; what is done is skipped.
+# PyTorch, its data, an English language model, then test_all_quantization_methods on them, phonemes and words. Everything it
+# makes lies in ./demo; what is done is skipped.
 # Arguments are handed on to test_all_quantization_methods.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-scripts/build.sh release
+scripts/build.sh release quantize_model evaluate_quantized_model test_all_quantization_methods run_quantization_experiment
 say "a small decoder and its data, in ./demo"
 .venv/bin/python scripts/demo/make_demo.py demo
+say "an English language model, in ./demo/lm"
+[ -e demo/lm/words.txt ] && [ -e demo/lm/TLG.fst ] || scripts/build_lm.sh demo/lm
 say "the four methods"
 status=0
 build/release/bin/test_all_quantization_methods \
@@ -17,7 +20,7 @@ build/release/bin/test_all_quantization_methods \
   --output_dir demo \
   --eval_type val \
   --gpu_number -1 \
-  --skip_lm "$@" || status=$?
+  --lm wfst --lm_dir demo/lm "$@" || status=$?
 if [ -e demo/quantization_results/comparison.md ]; then
   say "the report: demo/quantization_results/comparison.md (.csv and .json beside it)"
 fi
