@@ -149,8 +149,8 @@ void run_pipeline(Dataset& dataset, const std::vector<std::size_t>& order, Engin
                   const RunContext& context) {
   if (options.batch_size < 1) throw UsageError("the batch size must be at least 1");
   TrialReader reader(dataset, order);
-  BoundedQueue<PreparedBatch> batches(2);
-  BoundedQueue<std::vector<DecodedTrial>> results(2);
+  BoundedQueue<PreparedBatch> batches(1);
+  BoundedQueue<std::vector<DecodedTrial>> results(1);
   Stage prepare_stage([&] { prepare_all(reader, engine.config(), options, batches); },
                       [&](std::exception_ptr failure) { batches.finish(failure); });
   Stage consume_stage(

@@ -25,7 +25,7 @@ struct PipelineOptions {
   bool streaming = false;  // by push() and prepare(), a trial at a time
   /// Trials are looked at this far ahead (bytes of smoothed features, at least one batch) to make batches of like
   /// lengths.
-  std::size_t window_bytes = std::size_t{24} << 20;
+  std::size_t window_bytes = std::size_t{8} << 20;
 };
 
 /// Called with the trials of one batch, on one thread that is not the caller's, one call at a time. What it throws ends
