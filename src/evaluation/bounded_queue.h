@@ -26,6 +26,13 @@ class BoundedQueue {
     return true;
   }
 
+  /// Waits until nothing is left in the queue. False once it is stopped.
+  bool wait_until_empty() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return stopped_ || items_.empty(); });
+    return !stopped_;
+  }
+
   /// The next item; nothing after the last one. Rethrows what the producer failed with, after all that it had pushed.
   std::optional<T> pop() {
     std::unique_lock lock(mutex_);

@@ -30,7 +30,7 @@ using PreparedBatch = std::vector<PreparedTrial>;
 PreparedTrial prepare(Trial trial, const DecoderConfig& config, const std::vector<float>& taps) {
   PreparedTrial prepared;
   prepared.bins = smooth(trial.features.data(), trial.bins, config.n_input_features, taps, prepared.smoothed);
-  trial.features = {};
+  trial.features = std::vector<float>();  // "= {}" would keep the memory
   prepared.trial = std::move(trial);
   return prepared;
 }
@@ -45,7 +45,8 @@ bool push_batches(PreparedBatch window, std::int64_t batch_size, BoundedQueue<Pr
     const auto last = window.begin() + static_cast<std::ptrdiff_t>(std::min(begin + size, window.size()));
     if (!batches.push(PreparedBatch(std::make_move_iterator(first), std::make_move_iterator(last)))) return false;
   }
-  return true;
+  // Only then is the next window begun: in memory are the batch being decoded and one window, never two.
+  return batches.wait_until_empty();
 }
 
 void prepare_all(TrialReader& reader, const DecoderConfig& config, const PipelineOptions& options,

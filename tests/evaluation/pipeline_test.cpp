@@ -141,7 +141,7 @@ TEST_F(PipelineTest, EveryTrialGetsItsOwnLogits) {
         for (const auto& [index, trial] : decoded) {
           EXPECT_EQ(trial.logits.values, alone(index));
           EXPECT_EQ(trial.trial.session + "/" + trial.trial.name, dataset_.label(index));
-          EXPECT_TRUE(trial.trial.features.empty());
+          EXPECT_EQ(trial.trial.features.capacity(), 0U);
           EXPECT_EQ(trial.logits.steps == 0, trial.model_seconds == 0);
         }
         engine_.largest_batch = 0;

@@ -82,7 +82,7 @@ class TrialReader {
  public:
   /// Reads the trials `order` in this order; the queue and the trial being read hold at most `capacity_bytes` of
   /// features together (always at least one trial).
-  TrialReader(Dataset& dataset, std::vector<std::size_t> order, std::size_t capacity_bytes = std::size_t{8} << 20);
+  TrialReader(Dataset& dataset, std::vector<std::size_t> order, std::size_t capacity_bytes = std::size_t{4} << 20);
   ~TrialReader();
   /// The next trial, or nothing after the last. Rethrows what reading threw, once the trials before it are handed out.
   std::optional<Trial> next();
