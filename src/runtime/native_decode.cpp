@@ -13,62 +13,60 @@ constexpr std::int64_t kTrialsTogether = 8;
 /// Rows (a trial's step each) that pass through all layers before the next rows begin: the buffers between layers stay in cache, and
 /// the weights are read once for so many rows.
 constexpr std::int64_t kRowsTogether = 256;
-/// Floats between two members' maxima: a cache line, so that writing one does not disturb the other.
-constexpr std::int64_t kMaximaStride = 16;
 /// Bins of a trial that one member takes through the day layer at a time.
 constexpr std::int64_t kBinsTogether = 48;
 
-/// Trials of one group and everything computed for them. Members of the team work on it together inside one run().
-class GroupDecoder {
+}  // namespace
+
+/// Members of the team work on one group of trials together inside one run(). The buffers are as large as any group needs.
+class TrialDecoder::Group {
  public:
-  GroupDecoder(const NativeModel& model, ThreadTeam& team, std::vector<const EngineInput*> trials,
-               std::vector<Logits*> results)
-      : model_(model), team_(team), trials_(std::move(trials)), results_(std::move(results)) {
-    const auto count = static_cast<std::int64_t>(trials_.size());
-    steps_together_ = std::max<std::int64_t>(1, kRowsTogether / count);
-    const std::int64_t rows = std::min(steps_together_, results_[0]->steps) * count;
-    for (const Logits* result : results_) {
-      const std::int64_t bins = bins_used(result->steps);
-      day_output_bytes_.emplace_back(model_.is_static() ? bins * model_.padded_features : 0);
-      day_output_.emplace_back(model_.is_static() ? 0 : bins * model_.padded_features);
-      bin_maximum_.emplace_back(model_.is_static() ? 0 : static_cast<std::size_t>(bins));
+  Group(const NativeModel& model, ThreadTeam& team) : model_(model), team_(team), gate_inputs_(kRowsTogether * model.gate_channels) {
+    const std::int64_t bins =
+        kRowsTogether * model_.config.bins_between_steps() + kTrialsTogether * model_.config.bins_per_step();
+    for (DayOutputs& outputs : day_outputs_) {
+      outputs.bytes = AlignedBuffer<std::uint8_t>(model_.is_static() ? bins * model_.padded_features : 0);
+      outputs.values = AlignedBuffer<float>(model_.is_static() ? 0 : bins * model_.padded_features);
+      outputs.maximum.resize(static_cast<std::size_t>(model_.is_static() ? 0 : bins));
     }
-    if (!model_.is_static()) step_rows_ = AlignedBuffer<std::uint8_t>(rows * model_.step_row_bytes());
-    row_at_.resize(static_cast<std::size_t>(rows));
-    step_scale_.resize(static_cast<std::size_t>(rows));
-    gate_inputs_ = AlignedBuffer<float>(rows * model_.gate_channels);
-    for (int i = 0; i < 2; ++i) {
-      hidden_rows_[i] = AlignedBuffer<std::uint8_t>(rows * model_.padded_units);
-      hidden_scale_[i].resize(static_cast<std::size_t>(rows));
-    }
-    const std::size_t layers = model_.weight_hh.size();
-    hidden_ = AlignedBuffer<float>(static_cast<std::int64_t>(layers) * count * model_.padded_units);
-    carried_rows_ = AlignedBuffer<std::uint8_t>(static_cast<std::int64_t>(layers) * count * model_.padded_units);
-    carried_scale_.resize(layers * trials_.size());
-    member_maximum_.resize(static_cast<std::size_t>(2 * team_.size() * kMaximaStride));
-    for (int member = 0; member < team_.size(); ++member) members_.emplace_back(model_, member, team_.size(), rows);
-    rows_.reserve(static_cast<std::size_t>(rows));
-    first_row_.reserve(static_cast<std::size_t>(steps_together_) + 1);
-    begin_hidden();
+    step_rows_ = AlignedBuffer<std::uint8_t>(model_.is_static() ? 0 : kRowsTogether * model_.step_row_bytes());
+    row_at_.resize(kRowsTogether);
+    step_scale_.resize(kRowsTogether);
+    for (auto& hidden : hidden_) hidden = AlignedBuffer<float>(model_.config.n_layers * kTrialsTogether * model_.padded_units);
+    for (int member = 0; member < team_.size(); ++member) members_.emplace_back(model_, member, team_.size());
+    rows_.reserve(kRowsTogether);
+    first_row_.reserve(kRowsTogether + 1);
   }
 
-  void run() {
+  /// Up to kTrialsTogether trials, longest first; each gets its logits.
+  void decode(std::span<const EngineInput* const> trials, std::span<Logits* const> results) {
+    trials_ = trials;
+    results_ = results;
+    steps_together_ = kRowsTogether / static_cast<std::int64_t>(trials_.size());
+    begin_hidden();
     team_.run([this](int member) { work(member); });
   }
 
  private:
-  /// What belongs to one member: its share of the units, and scratch memory, all of it allocated before the work begins.
+  /// What belongs to one member: its share of the units, and scratch memory.
   struct Member {
-    Member(const NativeModel& model, int member, int members, std::int64_t rows)
+    Member(const NativeModel& model, int member, int members)
         : number(member),
           count(members),
           unit_blocks(share_of(model.unit_blocks, member, members)),
           day(kBinsTogether, model.padded_features),
           bins(kBinsTogether * model.padded_features),
           outputs(std::max(kBinsTogether * model.padded_features, model.out_weight.block_count * kBlockChannels)),
-          acc(std::max({rows * model.kernel.tile_blocks * kBlockChannels, kTrialsTogether * model.gate_channels,
-                        rows * model.out_weight.block_count * kBlockChannels})),
-          row_at(static_cast<std::size_t>(rows)) {}
+          acc(std::max({kRowsTogether * model.kernel.tile_blocks * kBlockChannels, kTrialsTogether * model.gate_channels,
+                        kRowsTogether * model.out_weight.block_count * kBlockChannels})),
+          row_at(kRowsTogether),
+          carried_rows(model.config.n_layers * kTrialsTogether * model.padded_units),
+          carried_scale(static_cast<std::size_t>(model.config.n_layers * kTrialsTogether)) {
+      for (int i = 0; i < 2; ++i) {
+        hidden_rows[i] = AlignedBuffer<std::uint8_t>(kRowsTogether * model.padded_units);
+        hidden_scale[i].resize(kRowsTogether);
+      }
+    }
     int number;
     int count;
     Share unit_blocks;
@@ -77,23 +75,47 @@ class GroupDecoder {
     AlignedBuffer<float> outputs;
     AlignedBuffer<std::int32_t> acc;
     std::vector<const std::uint8_t*> row_at;  // of hidden rows
+    // Every member quantizes all units' h for itself: cheaper than waiting for one another a second time in each step.
+    AlignedBuffer<std::uint8_t> hidden_rows[2];  // [rows, padded_units], of even and odd layers
+    std::vector<float> hidden_scale[2];
+    AlignedBuffer<std::uint8_t> carried_rows;    // [layers, trials, padded_units], of the step before the stretch
+    std::vector<float> carried_scale;
   };
 
-  std::int64_t bins_used(std::int64_t steps) const {
+  /// The day layer's outputs in one stretch: of each trial from the first bin of the stretch's first step, day_row(i) rows down.
+  struct DayOutputs {
+    AlignedBuffer<std::uint8_t> bytes;  // static: quantized
+    AlignedBuffer<float> values;        // dynamic: in fp32,
+    std::vector<float> maximum;         // and the largest magnitude of each bin
+  };
+
+  std::int64_t day_row(std::int64_t trial) const { return trial * bins_of(steps_together_); }
+
+  /// Bins that so many steps in a row look at.
+  std::int64_t bins_of(std::int64_t steps) const {
     return (steps - 1) * model_.config.bins_between_steps() + model_.config.bins_per_step();
   }
 
   void begin_hidden() {
+    const std::int64_t units = model_.padded_units;
     for (std::size_t k = 0; k < model_.weight_hh.size(); ++k) {
-      const float maximum = model_.kernel.absolute_maximum(model_.h0.data(), model_.padded_units);
-      const numerics::RowScale scale = model_.hidden_scale(k, maximum);
       for (std::size_t i = 0; i < trials_.size(); ++i) {
-        const auto at = static_cast<std::int64_t>(k * trials_.size() + i) * model_.padded_units;
-        std::copy(model_.h0.begin(), model_.h0.end(), hidden_.data() + at);
-        model_.kernel.quantize(model_.h0.data(), scale.inverse, model_.padded_units, carried_rows_.data() + at);
-        carried_scale_[k * trials_.size() + i] = scale.scale;
+        const std::size_t at = k * kTrialsTogether + i;
+        std::copy(model_.h0.begin(), model_.h0.end(), hidden_[1].data() + static_cast<std::int64_t>(at) * units);
+        for (Member& member : members_) {
+          member.carried_scale[at] =
+              quantize_hidden(k, model_.h0.data(), member.carried_rows.data() + static_cast<std::int64_t>(at) * units);
+        }
       }
     }
+  }
+
+  /// Quantizes all units' h of a layer and returns the scale.
+  float quantize_hidden(std::size_t layer, const float* h, std::uint8_t* row) const {
+    const float maximum = model_.is_static() ? 0 : model_.kernel.absolute_maximum(h, model_.padded_units);
+    const numerics::RowScale scale = model_.hidden_scale(layer, maximum);
+    model_.kernel.quantize(h, scale.inverse, model_.padded_units, row);
+    return scale.scale;
   }
 
   /// Trials that still run at step t; they are sorted by length, longest first.
@@ -105,14 +127,14 @@ class GroupDecoder {
 
   void work(int member) {
     Member& own = members_[static_cast<std::size_t>(member)];
-    day_layers(own);
-    team_.barrier();
     const std::int64_t steps = results_[0]->steps;
-    for (std::int64_t t = 0; t < steps; t += steps_together_) {
+    int stretch = 0;
+    for (std::int64_t t = 0; t < steps; t += steps_together_, ++stretch) {
       const std::int64_t end = std::min(t + steps_together_, steps);
       if (member == 0) list_rows(t, end);
+      day_layers(own, stretch % 2, t, end);
       team_.barrier();
-      step_inputs(own);
+      step_inputs(own, day_outputs_[stretch % 2], t);
       team_.barrier();
       for (std::size_t k = 0; k < model_.weight_hh.size(); ++k) {
         input_products(own, k);
@@ -123,20 +145,42 @@ class GroupDecoder {
     }
   }
 
-  void day_layers(Member& own) {
+  /// Steps overlap: the first bins of a stretch are the last ones of the stretch before, in the other set of buffers.
+  void day_layers(Member& own, int set, std::int64_t step_begin, std::int64_t step_end) {
+    const std::int64_t known = step_begin == 0 ? 0 : std::max<std::int64_t>(0, model_.config.bins_per_step() - model_.config.bins_between_steps());
+    const std::int64_t known_at = steps_together_ * model_.config.bins_between_steps();
     std::int64_t piece = 0;
     for (std::size_t i = 0; i < trials_.size(); ++i) {
-      const std::int64_t bins = bins_used(results_[i]->steps);
-      for (std::int64_t begin = 0; begin < bins; begin += kBinsTogether, ++piece) {
-        if (piece % own.count == own.number) day_piece(own, i, begin, std::min(kBinsTogether, bins - begin));
+      const std::int64_t steps = std::min(step_end, results_[i]->steps) - step_begin;
+      if (steps <= 0) break;
+      const std::int64_t row = day_row(static_cast<std::int64_t>(i));
+      if (known > 0 && piece % own.count == own.number) {
+        repeat_bins(day_outputs_[1 - set], row + known_at, known, day_outputs_[set], row);
+      }
+      const std::int64_t bins = bins_of(steps);
+      const std::int64_t first_bin = step_begin * model_.config.bins_between_steps();
+      for (std::int64_t begin = known; begin < bins; begin += kBinsTogether, ++piece) {
+        if (piece % own.count != own.number) continue;
+        day_piece(own, i, first_bin + begin, std::min(kBinsTogether, bins - begin), day_outputs_[set], row + begin);
       }
     }
   }
 
-  void day_piece(Member& own, std::size_t i, std::int64_t begin, std::int64_t bins) {
+  void repeat_bins(const DayOutputs& from, std::int64_t at, std::int64_t bins, DayOutputs& to, std::int64_t to_row) const {
+    const std::int64_t width = model_.padded_features;
+    if (model_.is_static()) {
+      std::copy_n(from.bytes.data() + at * width, bins * width, to.bytes.data() + to_row * width);
+      return;
+    }
+    std::copy_n(from.values.data() + at * width, bins * width, to.values.data() + to_row * width);
+    std::copy_n(from.maximum.begin() + at, bins, to.maximum.begin() + to_row);
+  }
+
+  /// Bins of trial i, from its bin `first` on, to `output` from its row `at` on.
+  void day_piece(Member& own, std::size_t i, std::int64_t first, std::int64_t bins, DayOutputs& output, std::int64_t at) {
     const std::int64_t width = model_.padded_features;
     const std::int64_t features = model_.config.n_input_features;
-    const float* x = trials_[i]->features + begin * features;
+    const float* x = trials_[i]->features + first * features;
     if (width != features) {
       for (std::int64_t t = 0; t < bins; ++t) std::copy_n(x + t * features, features, own.bins.data() + t * width);
       x = own.bins.data();
@@ -145,13 +189,13 @@ class GroupDecoder {
     if (model_.is_static()) {
       model_.day_layer(trials_[i]->session_index, x, bins, all, own.day, own.outputs.data());
       const float inverse = model_.static_step_scale().inverse;
-      model_.kernel.quantize(own.outputs.data(), inverse, bins * width, day_output_bytes_[i].data() + begin * width);
+      model_.kernel.quantize(own.outputs.data(), inverse, bins * width, output.bytes.data() + at * width);
       return;
     }
-    float* y = day_output_[i].data() + begin * width;
+    float* y = output.values.data() + at * width;
     model_.day_layer(trials_[i]->session_index, x, bins, all, own.day, y);
     for (std::int64_t t = 0; t < bins; ++t) {
-      bin_maximum_[i][static_cast<std::size_t>(begin + t)] = model_.kernel.absolute_maximum(y + t * width, width);
+      output.maximum[static_cast<std::size_t>(at + t)] = model_.kernel.absolute_maximum(y + t * width, width);
     }
   }
 
@@ -169,24 +213,23 @@ class GroupDecoder {
 
   std::int64_t row_count() const { return static_cast<std::int64_t>(rows_.size()); }
 
-  void step_inputs(const Member& own) {
+  void step_inputs(const Member& own, const DayOutputs& output, std::int64_t step_begin) {
     const Share share = share_of(row_count(), own.number, own.count);
     const std::int64_t width = model_.padded_features;
     for (std::int64_t row = share.begin; row < share.end; ++row) {
       const auto [trial, step] = rows_[static_cast<std::size_t>(row)];
-      const auto i = static_cast<std::size_t>(trial);
-      const std::int64_t bin = step * model_.config.bins_between_steps();
+      const std::int64_t bin = day_row(trial) + (step - step_begin) * model_.config.bins_between_steps();
       const auto r = static_cast<std::size_t>(row);
       if (model_.is_static()) {
-        row_at_[r] = day_output_bytes_[i].data() + bin * width;
+        row_at_[r] = output.bytes.data() + bin * width;
         step_scale_[r] = model_.activation_scales->step_input;
         continue;
       }
-      const auto first = bin_maximum_[i].begin() + bin;
+      const auto first = output.maximum.begin() + bin;
       const float maximum = *std::max_element(first, first + model_.config.bins_per_step());
       const numerics::RowScale scale = numerics::dynamic_row_scale(maximum);
       std::uint8_t* to = step_rows_.data() + row * model_.step_row_bytes();
-      model_.kernel.quantize(day_output_[i].data() + bin * width, scale.inverse, model_.step_row_bytes(), to);
+      model_.kernel.quantize(output.values.data() + bin * width, scale.inverse, model_.step_row_bytes(), to);
       row_at_[r] = to;
       step_scale_[r] = scale.scale;
     }
@@ -197,10 +240,10 @@ class GroupDecoder {
     const PackedMatrix& weight = model_.weight_ih[layer];
     const std::int64_t tile_blocks = model_.kernel.tile_blocks;
     const std::int64_t tile_channels = tile_blocks * kBlockChannels;
-    const std::vector<float>& scales = layer == 0 ? step_scale_ : hidden_scale_[(layer - 1) % 2];
+    const std::vector<float>& scales = layer == 0 ? step_scale_ : own.hidden_scale[(layer - 1) % 2];
     if (layer > 0) {
       for (std::int64_t row = 0; row < row_count(); ++row) {
-        own.row_at[static_cast<std::size_t>(row)] = hidden_rows_[(layer - 1) % 2].data() + row * model_.padded_units;
+        own.row_at[static_cast<std::size_t>(row)] = own.hidden_rows[(layer - 1) % 2].data() + row * model_.padded_units;
       }
     }
     const std::uint8_t* const* rows = layer == 0 ? row_at_.data() : own.row_at.data();
@@ -229,69 +272,46 @@ class GroupDecoder {
     const std::int64_t first_unit = own.unit_blocks.begin * kBlockChannels;
     const std::int64_t own_units = own.unit_blocks.count() * kBlockChannels;
     const std::int64_t acc_stride = blocks.count() * kBlockChannels;
-    AlignedBuffer<std::uint8_t>& rows_out = hidden_rows_[layer % 2];
-    std::vector<float>& scale_out = hidden_scale_[layer % 2];
+    AlignedBuffer<std::uint8_t>& rows_out = own.hidden_rows[layer % 2];
+    std::vector<float>& scale_out = own.hidden_scale[layer % 2];
     const std::uint8_t* last[kTrialsTogether];
     float last_scale[kTrialsTogether];
     for (std::int64_t i = 0; i < count; ++i) {
-      const std::int64_t at = static_cast<std::int64_t>(layer) * count + i;
-      last[i] = carried_rows_.data() + at * units;
-      last_scale[i] = carried_scale_[static_cast<std::size_t>(at)];
+      const std::int64_t at = static_cast<std::int64_t>(layer) * kTrialsTogether + i;
+      last[i] = own.carried_rows.data() + at * units;
+      last_scale[i] = own.carried_scale[static_cast<std::size_t>(at)];
     }
     for (std::int64_t t = begin; t < end; ++t) {
       const std::int64_t first_row = first_row_[static_cast<std::size_t>(t - begin)];
       const std::int64_t active = first_row_[static_cast<std::size_t>(t - begin) + 1] - first_row;
+      // By turns: a fast member writes the next step's h while a slow one still reads this step's.
+      const float* h_before = hidden_[(t + 1) % 2].data() + static_cast<std::int64_t>(layer) * kTrialsTogether * units;
+      float* h_now = hidden_[t % 2].data() + static_cast<std::int64_t>(layer) * kTrialsTogether * units;
       begin_sums(weight, blocks.begin, blocks.end, active, own.acc.data(), acc_stride);
       add_products(model_.kernel, weight, blocks.begin, blocks.end, 0, weight.group_count, last, active, own.acc.data(),
                    acc_stride);
       for (std::int64_t i = 0; i < active; ++i) {
-        float* h = hidden_.data() + (static_cast<std::int64_t>(layer) * count + i) * units + first_unit;
+        float* h = h_now + i * units + first_unit;
+        std::copy_n(h_before + i * units + first_unit, own_units, h);
         model_.kernel.gates(own.acc.data() + i * acc_stride, last_scale[i], weight.scales.data() + channel,
                             weight.biases.data() + channel,
                             gate_inputs_.data() + (first_row + i) * model_.gate_channels + channel, own_units, h);
       }
-      if (!model_.is_static()) share_maxima(own, layer, t, active);
-      for (std::int64_t i = 0; i < active; ++i) {
-        const float* h = hidden_.data() + (static_cast<std::int64_t>(layer) * count + i) * units + first_unit;
-        const numerics::RowScale scale = model_.hidden_scale(layer, model_.is_static() ? 0 : shared_maximum(t, i));
-        std::uint8_t* row = rows_out.data() + (first_row + i) * units;
-        model_.kernel.quantize(h, scale.inverse, own_units, row + first_unit);
-        last[i] = row;
-        last_scale[i] = scale.scale;
-        if (own.number == 0) scale_out[static_cast<std::size_t>(first_row + i)] = scale.scale;
-      }
       team_.barrier();
+      for (std::int64_t i = 0; i < active; ++i) {
+        std::uint8_t* row = rows_out.data() + (first_row + i) * units;
+        last[i] = row;
+        last_scale[i] = quantize_hidden(layer, h_now + i * units, row);
+        scale_out[static_cast<std::size_t>(first_row + i)] = last_scale[i];
+      }
     }
     // The next stretch begins with these rows; the buffer they lie in is used again before it.
     const std::int64_t active = active_at(end - 1);
     for (std::int64_t i = 0; i < active; ++i) {
-      const std::int64_t at = static_cast<std::int64_t>(layer) * count + i;
-      std::memcpy(carried_rows_.data() + at * units + first_unit, last[i] + first_unit, static_cast<std::size_t>(own_units));
-      if (own.number == 0) carried_scale_[static_cast<std::size_t>(at)] = last_scale[i];
+      const std::int64_t at = static_cast<std::int64_t>(layer) * kTrialsTogether + i;
+      std::memcpy(own.carried_rows.data() + at * units, last[i], static_cast<std::size_t>(units));
+      own.carried_scale[static_cast<std::size_t>(at)] = last_scale[i];
     }
-  }
-
-  /// Every member's largest |h| of its own units, in one of two sets by turns: a fast member may be a step ahead.
-  void share_maxima(const Member& own, std::size_t layer, std::int64_t t, std::int64_t active) {
-    const std::int64_t units = model_.padded_units;
-    for (std::int64_t i = 0; i < active; ++i) {
-      const float* h = hidden_.data() + (static_cast<std::int64_t>(layer * trials_.size()) + i) * units;
-      member_maximum_[maximum_at(t, i, own.number)] = model_.kernel.absolute_maximum(
-          h + own.unit_blocks.begin * kBlockChannels, own.unit_blocks.count() * kBlockChannels);
-    }
-    team_.barrier();
-  }
-
-  float shared_maximum(std::int64_t t, std::int64_t i) const {
-    float maximum = 0;
-    for (int member = 0; member < team_.size(); ++member) {
-      maximum = std::max(maximum, member_maximum_[maximum_at(t, i, member)]);
-    }
-    return maximum;
-  }
-
-  std::size_t maximum_at(std::int64_t t, std::int64_t i, int member) const {
-    return static_cast<std::size_t>(((t % 2) * team_.size() + member) * kMaximaStride + i);
   }
 
   void outputs(Member& own) {
@@ -302,14 +322,14 @@ class GroupDecoder {
     const Share share = share_of(row_count(), own.number, own.count);
     std::vector<const std::uint8_t*>& rows = own.row_at;
     for (std::int64_t row = share.begin; row < share.end; ++row) {
-      rows[static_cast<std::size_t>(row)] = hidden_rows_[last].data() + row * model_.padded_units;
+      rows[static_cast<std::size_t>(row)] = own.hidden_rows[last].data() + row * model_.padded_units;
     }
     begin_sums(weight, 0, weight.block_count, share.count(), own.acc.data(), channels);
     add_products(model_.kernel, weight, 0, weight.block_count, 0, weight.group_count, rows.data() + share.begin,
                  share.count(), own.acc.data(), channels);
     for (std::int64_t row = share.begin; row < share.end; ++row) {
       const auto [trial, step] = rows_[static_cast<std::size_t>(row)];
-      model_.kernel.affine(own.acc.data() + (row - share.begin) * channels, hidden_scale_[last][static_cast<std::size_t>(row)],
+      model_.kernel.affine(own.acc.data() + (row - share.begin) * channels, own.hidden_scale[last][static_cast<std::size_t>(row)],
                            weight.scales.data(), weight.biases.data(), channels, own.outputs.data());
       std::copy_n(own.outputs.data(), classes, results_[static_cast<std::size_t>(trial)]->values.data() + step * classes);
     }
@@ -317,13 +337,11 @@ class GroupDecoder {
 
   const NativeModel& model_;
   ThreadTeam& team_;
-  std::vector<const EngineInput*> trials_;
-  std::vector<Logits*> results_;
-  std::int64_t steps_together_;
+  std::span<const EngineInput* const> trials_;
+  std::span<Logits* const> results_;
+  std::int64_t steps_together_ = 0;
 
-  std::vector<AlignedBuffer<std::uint8_t>> day_output_bytes_;  // static: [bins, padded_features] of each trial, quantized
-  std::vector<AlignedBuffer<float>> day_output_;               // dynamic: the same in fp32
-  std::vector<std::vector<float>> bin_maximum_;                // dynamic: largest magnitude of each bin
+  DayOutputs day_outputs_[2];  // in even and odd stretches
 
   struct Row {
     std::int64_t trial;
@@ -335,34 +353,32 @@ class GroupDecoder {
   std::vector<const std::uint8_t*> row_at_;
   std::vector<float> step_scale_;
   AlignedBuffer<float> gate_inputs_;         // [rows, gate_channels]
-  AlignedBuffer<std::uint8_t> hidden_rows_[2];  // [rows, padded_units], of even and odd layers
-  std::vector<float> hidden_scale_[2];
   std::vector<Member> members_;
-  AlignedBuffer<float> hidden_;              // [layers, trials, padded_units]
-  AlignedBuffer<std::uint8_t> carried_rows_; // the same quantized, of the step before the stretch
-  std::vector<float> carried_scale_;
-  std::vector<float> member_maximum_;
+  AlignedBuffer<float> hidden_[2];           // [layers, trials, padded_units], of even and odd steps
 };
 
-}  // namespace
+TrialDecoder::TrialDecoder(const NativeModel& model, ThreadTeam& team) : model_(model), team_(team) {}
 
-std::vector<Logits> decode_trials(const NativeModel& model, ThreadTeam& team, std::span<const EngineInput> batch) {
+TrialDecoder::~TrialDecoder() = default;
+
+std::vector<Logits> TrialDecoder::decode(std::span<const EngineInput> batch) {
   std::vector<Logits> results(batch.size());
   std::vector<std::size_t> order;
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    const std::int64_t steps = model.config.steps_of(batch[i].bins);
-    results[i] = {steps, model.config.n_classes, std::vector<float>(static_cast<std::size_t>(steps * model.config.n_classes))};
+    const std::int64_t steps = model_.config.steps_of(batch[i].bins);
+    results[i] = {steps, model_.config.n_classes, std::vector<float>(static_cast<std::size_t>(steps * model_.config.n_classes))};
     if (steps > 0) order.push_back(i);
   }
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return results[a].steps > results[b].steps; });
+  if (!group_ && !order.empty()) group_ = std::make_unique<Group>(model_, team_);
   for (std::size_t first = 0; first < order.size(); first += kTrialsTogether) {
     std::vector<const EngineInput*> trials;
     std::vector<Logits*> logits;
-    for (std::size_t k = first; k < std::min(order.size(), first + kTrialsTogether); ++k) {
+    for (std::size_t k = first; k < std::min<std::size_t>(order.size(), first + kTrialsTogether); ++k) {
       trials.push_back(&batch[order[k]]);
       logits.push_back(&results[order[k]]);
     }
-    GroupDecoder(model, team, std::move(trials), std::move(logits)).run();
+    group_->decode(trials, logits);
   }
   return results;
 }

@@ -1,6 +1,7 @@
 // Whole trials through a packed model: several trials side by side, a stretch of steps at a time.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -9,7 +10,23 @@
 
 namespace brainquant {
 
-/// Logits of each trial. Trials of similar length share their recurrent products; results do not depend on which.
-std::vector<Logits> decode_trials(const NativeModel& model, ThreadTeam& team, std::span<const EngineInput> batch);
+/// Keeps its buffers from one batch to the next; they are made with the first one. Not for use by several threads at once.
+class TrialDecoder {
+ public:
+  /// Both must outlive it.
+  TrialDecoder(const NativeModel& model, ThreadTeam& team);
+  ~TrialDecoder();
+  TrialDecoder(const TrialDecoder&) = delete;
+  TrialDecoder& operator=(const TrialDecoder&) = delete;
+
+  /// Logits of each trial. Trials of similar length share their recurrent products; results do not depend on which.
+  std::vector<Logits> decode(std::span<const EngineInput> batch);
+
+ private:
+  class Group;
+  const NativeModel& model_;
+  ThreadTeam& team_;
+  std::unique_ptr<Group> group_;
+};
 
 }  // namespace brainquant

@@ -13,13 +13,13 @@ namespace {
 class NativeEngine : public Engine {
  public:
   NativeEngine(const QuantizedModel& model, const Kernel& kernel, int threads)
-      : model_(model, kernel), team_(threads), stream_(model_, team_) {}
+      : model_(model, kernel), team_(threads), trials_(model_, team_), stream_(model_, team_) {}
 
   std::string name() const override { return "native"; }
   std::string instructions() const override { return model_.kernel.name; }
   const DecoderConfig& config() const override { return model_.config; }
 
-  std::vector<Logits> decode(std::span<const EngineInput> batch) override { return decode_trials(model_, team_, batch); }
+  std::vector<Logits> decode(std::span<const EngineInput> batch) override { return trials_.decode(batch); }
 
   std::unique_ptr<EngineState> make_state(std::int64_t session_index) const override {
     auto state = std::make_unique<NativeState>(model_);
@@ -40,6 +40,7 @@ class NativeEngine : public Engine {
  private:
   NativeModel model_;
   ThreadTeam team_;
+  TrialDecoder trials_;
   NativeStream stream_;
 };
 

@@ -267,7 +267,7 @@ TEST(NativeEngine, ProductsGoThroughItsKernel) {
     const NativeModel native(model, counting);
     ThreadTeam team(1);
     products_counted = 0;
-    decode_trials(native, team, trials.inputs);
+    TrialDecoder(native, team).decode(trials.inputs);
     EXPECT_GT(products_counted, 0) << kernel->name;
     products_counted = 0;
     NativeState state(native);
