@@ -8,6 +8,7 @@
 #include <string>
 
 #include "brainquant/support/error.h"
+#include "model/gru_layer.h"
 
 namespace brainquant {
 
@@ -22,10 +23,6 @@ at::Tensor view_of(const float* values, at::IntArrayRef shape) {
   return at::from_blob(const_cast<float*>(values), shape, at::kFloat);
 }
 
-struct Layer {
-  std::vector<at::Tensor> parameters;  // weight_ih, weight_hh, bias_ih, bias_hh
-};
-
 }  // namespace
 
 struct FloatDecoder::Impl {
@@ -33,7 +30,7 @@ struct FloatDecoder::Impl {
   at::Device device = at::kCPU;
   std::vector<at::Tensor> day_weights;
   std::vector<at::Tensor> day_biases;
-  std::vector<Layer> layers;
+  std::vector<std::unique_ptr<GruLayer>> layers;
   at::Tensor out_weight, out_bias, h0;
 
   at::Tensor placed(const std::vector<float>& values, at::IntArrayRef shape) const {
@@ -53,15 +50,6 @@ struct FloatDecoder::Impl {
     const std::int64_t features = config.n_input_features;
     return day.as_strided({end - begin, config.step_input_size()}, {config.bins_between_steps() * features, 1},
                           day.storage_offset() + begin * config.bins_between_steps() * features);
-  }
-
-  /// One layer over input [trials, steps, size] from state [trials, n_units], which is replaced by the last one.
-  at::Tensor gru(std::size_t layer, const at::Tensor& input, at::Tensor& state) const {
-    const auto [output, last] = at::gru(input, state.unsqueeze(0), layers[layer].parameters, /*has_biases=*/true,
-                                        /*num_layers=*/1, /*dropout=*/0.0, /*train=*/false, /*bidirectional=*/false,
-                                        /*batch_first=*/true);
-    state = last.squeeze(0);
-    return output;
   }
 
   at::Tensor initial_state(std::int64_t trials) const { return h0.expand({trials, config.n_units}).contiguous(); }
@@ -88,7 +76,7 @@ struct FloatDecoder::Impl {
       }
       for (std::size_t k = 0; k < layers.size(); ++k) {
         at::Tensor state = states[k].narrow(0, 0, active).contiguous();
-        rows = gru(k, rows, state);
+        rows = layers[k]->sequence(rows, state);
         states[k] = state;
       }
       const at::Tensor logits = at::linear(rows, out_weight, out_bias).cpu();
@@ -115,7 +103,7 @@ auto guarded(const Work& work) {
 }
 }  // namespace
 
-FloatDecoder::FloatDecoder(const DecoderConfig& config, const DecoderWeights& weights, int gpu_number)
+FloatDecoder::FloatDecoder(const DecoderConfig& config, const DecoderWeights& weights, int gpu_number, GruProducts products)
     : impl_(std::make_unique<Impl>()) {
   guarded([&] {
     impl_->config = config;
@@ -124,10 +112,12 @@ FloatDecoder::FloatDecoder(const DecoderConfig& config, const DecoderWeights& we
     for (const std::vector<float>& bias : weights.day_biases) {
       impl_->day_biases.push_back(impl_->placed(bias, {config.n_input_features}));
     }
+    const bool float16 = products == GruProducts::float16 && gpu_number < 0 && has_float16_gru_layers();
     for (const GruLayerWeights& layer : weights.gru) {
-      impl_->layers.push_back({{impl_->placed(layer.weight_ih), impl_->placed(layer.weight_hh),
-                                impl_->placed(layer.bias_ih, {3 * config.n_units}),
-                                impl_->placed(layer.bias_hh, {3 * config.n_units})}});
+      GruLayerTensors tensors = {impl_->placed(layer.weight_ih), impl_->placed(layer.weight_hh),
+                                 impl_->placed(layer.bias_ih, {3 * config.n_units}),
+                                 impl_->placed(layer.bias_hh, {3 * config.n_units})};
+      impl_->layers.push_back(float16 ? make_float16_gru_layer(tensors) : make_fp32_gru_layer(std::move(tensors)));
     }
     impl_->out_weight = impl_->placed(weights.out_weight);
     impl_->out_bias = impl_->placed(weights.out_bias, {config.n_classes});
@@ -167,7 +157,7 @@ void FloatDecoder::observe(const Input& input, ActivationViewer& viewer) const {
     for (std::int64_t begin = 0; begin < steps; begin += kRowsTogether) {
       at::Tensor rows = impl_->patches(day, begin, std::min(begin + kRowsTogether, steps)).unsqueeze(0);
       for (std::size_t k = 0; k < impl_->layers.size(); ++k) {
-        rows = impl_->gru(k, rows, states[k]);
+        rows = impl_->layers[k]->sequence(rows, states[k]);
         viewer.see_hidden(static_cast<std::int64_t>(k), seen(rows.cpu().contiguous()));
       }
     }
@@ -188,8 +178,7 @@ void FloatDecoder::step(const float* patch, float* hidden, float* logits) const 
     for (std::size_t k = 0; k < impl_->layers.size(); ++k) {
       float* own = hidden + static_cast<std::int64_t>(k) * config.n_units;
       const at::Tensor state = view_of(own, {1, config.n_units}).to(impl_->device);
-      const std::vector<at::Tensor>& p = impl_->layers[k].parameters;
-      row = at::gru_cell(row, state, p[0], p[1], p[2], p[3]);
+      row = impl_->layers[k]->step(row, state);
       const at::Tensor back = row.cpu().contiguous();
       std::copy_n(back.const_data_ptr<float>(), config.n_units, own);
     }

@@ -49,7 +49,7 @@ std::unique_ptr<Engine> make_engine(const QuantizedModel& model, const EngineOpt
   if (engine == "reference") return make_reference_engine(model);
   if (engine == "native") return make_native_engine(model, options.kernel, options.effective_threads());
   if (int8) return make_libtorch_int8_engine(model);
-  return make_libtorch_float_engine(model.config, dequantized_weights(model), options.gpu_number);
+  return make_libtorch_float_engine(model.config, dequantized_weights(model), options.gpu_number, GruProducts::float16);
 }
 
 std::unique_ptr<Engine> make_engine(const DecoderConfig& config, const DecoderWeights& weights, const EngineOptions& options) {
@@ -58,7 +58,7 @@ std::unique_ptr<Engine> make_engine(const DecoderConfig& config, const DecoderWe
     throw UsageError(fmt::format("--engine {} runs INT8 models; the fp32 model needs libtorch", options.engine));
   }
   set_libtorch_threads(options.effective_threads());
-  return make_libtorch_float_engine(config, weights, options.gpu_number);
+  return make_libtorch_float_engine(config, weights, options.gpu_number, GruProducts::float32);
 }
 
 }  // namespace brainquant

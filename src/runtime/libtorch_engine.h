@@ -4,13 +4,15 @@
 #include <memory>
 
 #include "brainquant/model/decoder_weights.h"
+#include "brainquant/model/float_decoder.h"
 #include "brainquant/quantization/quantized_model.h"
 #include "brainquant/runtime/engine.h"
 
 namespace brainquant {
 
-/// fp32 weights; gpu_number as in FloatDecoder.
-std::unique_ptr<Engine> make_libtorch_float_engine(const DecoderConfig& config, const DecoderWeights& weights, int gpu_number);
+/// fp32 weights; gpu_number and products as in FloatDecoder.
+std::unique_ptr<Engine> make_libtorch_float_engine(const DecoderConfig& config, const DecoderWeights& weights, int gpu_number,
+                                                   GruProducts products);
 
 /// INT8 by FBGEMM's u8 x s8 products. Close to docs/numerics.md, not the same bits: its sigmoid and tanh are LibTorch's. On CPUs without
 /// VNNI those products saturate at 16 bits, so activations are taken with 7 bits there. CPU only.

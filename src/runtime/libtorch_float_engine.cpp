@@ -19,8 +19,8 @@ struct FloatState : EngineState {
 
 class LibTorchFloatEngine : public Engine {
  public:
-  LibTorchFloatEngine(const DecoderConfig& config, const DecoderWeights& weights, int gpu_number)
-      : config_(config), h0_(weights.h0), decoder_(config, weights, gpu_number), on_gpu_(gpu_number >= 0) {}
+  LibTorchFloatEngine(const DecoderConfig& config, const DecoderWeights& weights, int gpu_number, GruProducts products)
+      : config_(config), h0_(weights.h0), decoder_(config, weights, gpu_number, products), on_gpu_(gpu_number >= 0) {}
 
   std::string name() const override { return "libtorch"; }
   std::string instructions() const override { return on_gpu_ ? "CUDA" : libtorch_cpu_capability(); }
@@ -95,8 +95,8 @@ DecoderWeights dequantized_weights(const QuantizedModel& model) {
 }
 
 std::unique_ptr<Engine> make_libtorch_float_engine(const DecoderConfig& config, const DecoderWeights& weights,
-                                                   int gpu_number) {
-  return std::make_unique<LibTorchFloatEngine>(config, weights, gpu_number);
+                                                   int gpu_number, GruProducts products) {
+  return std::make_unique<LibTorchFloatEngine>(config, weights, gpu_number, products);
 }
 
 }  // namespace brainquant

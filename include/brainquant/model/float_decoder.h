@@ -20,10 +20,15 @@ class ActivationViewer {
   virtual void see_hidden(std::int64_t /*layer*/, std::span<const float> /*states*/) {}  // [steps * n_units]
 };
 
+/// What the GRU's weights are multiplied as. float16 is for weights that came from FP16: the same products, read from half the bytes,
+/// where LibTorch has them (x86 CPUs with AVX2); elsewhere it means float32.
+enum class GruProducts { float32, float16 };
+
 class FloatDecoder {
  public:
   /// `gpu_number` -1: CPU, else that GPU (plain LibTorch calls; untested for want of a GPU). Throws WorkError if LibTorch refuses.
-  FloatDecoder(const DecoderConfig& config, const DecoderWeights& weights, int gpu_number = -1);
+  FloatDecoder(const DecoderConfig& config, const DecoderWeights& weights, int gpu_number = -1,
+               GruProducts products = GruProducts::float32);
   ~FloatDecoder();
 
   /// Logits [steps, n_classes] of smoothed trials [bins, n_input_features] of the sessions given. Trials run side by side, padded
