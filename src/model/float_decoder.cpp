@@ -69,10 +69,10 @@ struct FloatDecoder::Impl {
     for (std::int64_t begin = 0; begin < steps[0]; begin += together) {
       const std::int64_t end = std::min(begin + together, steps[0]);
       while (steps[static_cast<std::size_t>(active - 1)] <= begin) --active;
-      at::Tensor rows = at::zeros({active, end - begin, config.step_input_size()}, h0.options());
+      at::Tensor rows = at::zeros({end - begin, active, config.step_input_size()}, h0.options());
       for (std::int64_t i = 0; i < active; ++i) {
         const std::int64_t own_end = std::min(end, steps[static_cast<std::size_t>(i)]);
-        rows[i].narrow(0, 0, own_end - begin).copy_(patches(days[static_cast<std::size_t>(i)], begin, own_end));
+        rows.select(1, i).narrow(0, 0, own_end - begin).copy_(patches(days[static_cast<std::size_t>(i)], begin, own_end));
       }
       for (std::size_t k = 0; k < layers.size(); ++k) {
         at::Tensor state = states[k].narrow(0, 0, active).contiguous();
@@ -81,10 +81,10 @@ struct FloatDecoder::Impl {
       }
       const at::Tensor logits = at::linear(rows, out_weight, out_bias).cpu();
       for (std::int64_t i = 0; i < active; ++i) {
-        const std::int64_t own = (std::min(end, steps[static_cast<std::size_t>(i)]) - begin) * config.n_classes;
-        const at::Tensor mine = logits[i].contiguous();
+        const std::int64_t own_end = std::min(end, steps[static_cast<std::size_t>(i)]);
+        const at::Tensor mine = logits.select(1, i).narrow(0, 0, own_end - begin).contiguous();
         std::vector<float>& result = results[group[static_cast<std::size_t>(i)]];
-        result.insert(result.end(), mine.const_data_ptr<float>(), mine.const_data_ptr<float>() + own);
+        result.insert(result.end(), mine.const_data_ptr<float>(), mine.const_data_ptr<float>() + mine.numel());
       }
     }
   }
@@ -155,7 +155,7 @@ void FloatDecoder::observe(const Input& input, ActivationViewer& viewer) const {
     viewer.see_step_input(seen(day.cpu()));
     std::vector<at::Tensor> states(impl_->layers.size(), impl_->initial_state(1));
     for (std::int64_t begin = 0; begin < steps; begin += kRowsTogether) {
-      at::Tensor rows = impl_->patches(day, begin, std::min(begin + kRowsTogether, steps)).unsqueeze(0);
+      at::Tensor rows = impl_->patches(day, begin, std::min(begin + kRowsTogether, steps)).unsqueeze(1).contiguous();
       for (std::size_t k = 0; k < impl_->layers.size(); ++k) {
         rows = impl_->layers[k]->sequence(rows, states[k]);
         viewer.see_hidden(static_cast<std::int64_t>(k), seen(rows.cpu().contiguous()));

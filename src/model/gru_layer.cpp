@@ -19,7 +19,7 @@ class Fp32GruLayer : public GruLayer {
 
   at::Tensor sequence(const at::Tensor& input, at::Tensor& state) const override {
     auto [output, last] = at::gru(input, state.unsqueeze(0), parameters_, /*has_biases=*/true, /*num_layers=*/1,
-                                  /*dropout=*/0.0, /*train=*/false, /*bidirectional=*/false, /*batch_first=*/true);
+                                  /*dropout=*/0.0, /*train=*/false, /*bidirectional=*/false, /*batch_first=*/false);
     state = last.squeeze(0);
     return output;
   }
@@ -55,7 +55,7 @@ class Float16GruLayer : public GruLayer {
     const torch::jit::Stack results =
         call("aten::quantized_gru", "input",
              {input, state.unsqueeze(0), cells_, /*has_biases=*/true, /*num_layers=*/std::int64_t{1}, /*dropout=*/0.0,
-              /*train=*/false, /*bidirectional=*/false, /*batch_first=*/true});
+              /*train=*/false, /*bidirectional=*/false, /*batch_first=*/false});
     state = results[1].toTensor().squeeze(0);
     return results[0].toTensor();
   }
