@@ -10,6 +10,16 @@
 #include "common/flags.h"
 #include "common/run_app.h"
 
+namespace {
+
+// A line for each change, so that a log and a terminal show the same; "=" marks what stays.
+void print_words(const brainquant::WordsSoFar& said) {
+  fmt::print("{} {:6.2f} s {} {}\n", said.label, 0.02 * static_cast<double>(said.bins), said.final ? "=" : ":", said.words);
+  std::fflush(stdout);
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
   using namespace brainquant;
   EvaluationOptions options;
@@ -19,7 +29,7 @@ int main(int argc, char** argv) {
       "Decodes a split of the data with a quantized model (or a checkpoint: the fp32 baseline) and scores it.";
   program.add_flags = [&](CLI::App& parser) { app::add_evaluation_flags(parser, options); };
   program.run = [&](const CLI::App&, const RunContext& context) {
-    const EvaluationOutcome outcome = evaluate(options, context);
+    const EvaluationOutcome outcome = evaluate(options, context, print_words);
     fmt::print("{}results: {}\n", evaluation_text(outcome.summary), outcome.csv.string());
     return kExitSuccess;
   };

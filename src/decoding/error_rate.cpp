@@ -72,6 +72,36 @@ EditCounts edit_counts(const std::vector<std::string>& truth, const std::vector<
   return edit_counts(truth_numbers, numbering.of(prediction));
 }
 
+std::vector<AlignedWords> align_words(const std::vector<std::string>& truth, const std::vector<std::string>& prediction) {
+  const std::size_t n = truth.size();
+  const std::size_t m = prediction.size();
+  std::vector<std::vector<Cell>> table(n + 1, std::vector<Cell>(m + 1));
+  const auto aligned = [&](std::size_t i, std::size_t j) {
+    return table[i - 1][j - 1] + (truth[i - 1] == prediction[j - 1] ? 0 : kSubstitution);
+  };
+  for (std::size_t i = 0; i <= n; ++i) {
+    for (std::size_t j = 0; j <= m; ++j) {
+      if (i == 0 || j == 0) {
+        table[i][j] = kGap * (i + j);
+      } else {
+        table[i][j] = std::min(aligned(i, j), std::min(table[i - 1][j], table[i][j - 1]) + kGap);
+      }
+    }
+  }
+  std::vector<AlignedWords> columns;
+  for (std::size_t i = n, j = m; i > 0 || j > 0;) {
+    if (i > 0 && j > 0 && table[i][j] == aligned(i, j)) {
+      columns.push_back({truth[--i], prediction[--j]});
+    } else if (i > 0 && table[i][j] == table[i - 1][j] + kGap) {
+      columns.push_back({truth[--i], ""});
+    } else {
+      columns.push_back({"", prediction[--j]});
+    }
+  }
+  std::reverse(columns.begin(), columns.end());
+  return columns;
+}
+
 std::string normalize_sentence(std::string_view sentence) {
   std::string kept;
   for (const char c : sentence) {

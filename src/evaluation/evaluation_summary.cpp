@@ -141,6 +141,28 @@ TrialScore trial_of(const ordered_json& json) {
   return trial;
 }
 
+// No word is null.
+ordered_json json_of(const SentenceExample& example) {
+  ordered_json truth = ordered_json::array(), prediction = ordered_json::array();
+  const auto word = [](const std::string& text) { return text.empty() ? ordered_json(nullptr) : ordered_json(text); };
+  for (const AlignedWords& column : example.words) {
+    truth.push_back(word(column.truth));
+    prediction.push_back(word(column.prediction));
+  }
+  return {{"label", example.label}, {"truth", truth}, {"prediction", prediction}};
+}
+
+SentenceExample example_of(const ordered_json& json) {
+  SentenceExample example;
+  json.at("label").get_to(example.label);
+  const auto word = [](const ordered_json& text) { return text.is_null() ? "" : text.get<std::string>(); };
+  const ordered_json& truth = json.at("truth");
+  for (std::size_t i = 0; i < truth.size(); ++i) {
+    example.words.push_back({word(truth.at(i)), word(json.at("prediction").at(i))});
+  }
+  return example;
+}
+
 EvaluationSummary summary_of(const ordered_json& json) {
   EvaluationSummary summary;
   json.at("tool_version").get_to(summary.tool_version);
@@ -166,6 +188,9 @@ EvaluationSummary summary_of(const ordered_json& json) {
   if (!json.at("language_model").is_null()) json.at("language_model").get_to(summary.language_model);
   json.at("language_model_seconds").get_to(summary.language_model_seconds);
   summary.wer = grouped_of(json.at("wer"));
+  if (json.contains("worst_sentences")) {  // not in files of 0.1.0's first days
+    for (const ordered_json& example : json.at("worst_sentences")) summary.worst_sentences.push_back(example_of(example));
+  }
   summary.timing = timing_of(json.at("timing"));
   summary.step = step_of(json.at("step"));
   json.at("peak_memory_bytes").get_to(summary.peak_memory_bytes);
@@ -178,6 +203,8 @@ EvaluationSummary summary_of(const ordered_json& json) {
 std::string evaluation_json(const EvaluationSummary& summary) {
   ordered_json trials = ordered_json::array();
   for (const TrialScore& trial : summary.trials) trials.push_back(json_of(trial));
+  ordered_json examples = ordered_json::array();
+  for (const SentenceExample& example : summary.worst_sentences) examples.push_back(json_of(example));
   const ordered_json json = {
       {"schema", kSchema},
       {"schema_version", kResultsSchemaVersion},
@@ -205,6 +232,7 @@ std::string evaluation_json(const EvaluationSummary& summary) {
       {"language_model", summary.language_model.empty() ? ordered_json(nullptr) : ordered_json(summary.language_model)},
       {"language_model_seconds", summary.language_model_seconds},
       {"wer", json_of(summary.wer)},
+      {"worst_sentences", examples},
       {"timing", json_of(summary.timing)},
       {"step", json_of(summary.step)},
       {"peak_memory_bytes", summary.peak_memory_bytes},

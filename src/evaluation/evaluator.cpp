@@ -14,6 +14,7 @@
 #include "brainquant/support/error.h"
 #include "brainquant/support/sha256.h"
 #include "brainquant/version.h"
+#include "evaluation/live_words.h"
 #include "evaluation/saved_logits.h"
 #include "evaluation/sentence_stage.h"
 
@@ -24,6 +25,8 @@ namespace fs = std::filesystem;
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kExamples = 3;  // of sentences that went wrong
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
@@ -75,9 +78,10 @@ TrialResult result_of(DecodedTrial& decoded) {
 /// One evaluation under way.
 class Evaluation {
  public:
-  Evaluation(const EvaluationOptions& options, const RunContext& context)
+  Evaluation(const EvaluationOptions& options, const RunContext& context, const WordsListener& on_words)
       : options_(options),
         context_(context),
+        on_words_(on_words),
         csv_(options.output_csv.empty() ? timestamped_csv(options) : options.output_csv) {}
 
   EvaluationOutcome run();
@@ -85,6 +89,7 @@ class Evaluation {
  private:
   EvaluationOutcome run_to_the_end();
   std::string identity() const;
+  std::unique_ptr<LiveWords> live_words() const;
   void describe();
   void decode_trials();
   void measure_single_steps();
@@ -95,6 +100,7 @@ class Evaluation {
 
   const EvaluationOptions& options_;
   const RunContext& context_;
+  const WordsListener& on_words_;
   fs::path csv_;
   std::unique_ptr<LanguageModel> language_model_;
   EvaluatedModel model_;
@@ -126,6 +132,13 @@ void Evaluation::describe() {
   if (summary_.for_testing) context_.log.warning("for testing only: --sessions or --max_trials leave trials out");
 }
 
+// None unless words can be had while a trial lasts and somebody wants them.
+std::unique_ptr<LiveWords> Evaluation::live_words() const {
+  const auto* embedded = dynamic_cast<const WfstLanguageModel*>(language_model_.get());
+  if (!options_.streaming || embedded == nullptr || !on_words_) return nullptr;
+  return std::make_unique<LiveWords>(*embedded, on_words_);
+}
+
 void Evaluation::decode_trials() {
   std::vector<std::size_t> order;
   for (std::size_t i = 0; i < dataset_->size(); ++i) {
@@ -135,9 +148,14 @@ void Evaluation::decode_trials() {
   const auto total = static_cast<std::int64_t>(dataset_->size());
   context_.progress.update("trials", summary_.resumed, total);
   StepTimes times;
+  const std::unique_ptr<LiveWords> words = live_words();
+  PipelineOptions pipeline;
+  pipeline.batch_size = options_.batch_size;
+  pipeline.streaming = options_.streaming;
+  pipeline.watcher = words.get();
   const Clock::time_point start = Clock::now();
   run_pipeline(
-      *dataset_, order, *model_.engine, {options_.batch_size, options_.streaming},
+      *dataset_, order, *model_.engine, pipeline,
       [&](std::vector<DecodedTrial> batch) {
         std::vector<TrialResult> results;
         std::vector<Logits> logits;
@@ -210,7 +228,9 @@ void Evaluation::add_sentences() {
   summary_.language_model = language_model_->description();
   summary_.language_model_seconds = 0;
   for (const TrialResult& trial : trials) summary_.language_model_seconds += trial.language_model_seconds;
-  if (options_.data.split != Split::test) summary_.wer = word_error_rate(trials);
+  if (options_.data.split == Split::test) return;
+  summary_.wer = word_error_rate(trials);
+  summary_.worst_sentences = worst_sentences(trials, kExamples);
 }
 
 void Evaluation::write(bool with_sentences) {
@@ -270,8 +290,8 @@ EvaluationOutcome Evaluation::run() {
 
 }  // namespace
 
-EvaluationOutcome evaluate(const EvaluationOptions& options, const RunContext& context) {
-  return Evaluation(options, context).run();
+EvaluationOutcome evaluate(const EvaluationOptions& options, const RunContext& context, const WordsListener& on_words) {
+  return Evaluation(options, context, on_words).run();
 }
 
 }  // namespace brainquant

@@ -34,13 +34,15 @@ LatencySummary summarize_seconds(const std::vector<double>& seconds) {
   return summary;
 }
 
-Logits decode_bin_by_bin(Engine& engine, const EngineInput& input, StepTimes& times, double& seconds) {
+Logits decode_bin_by_bin(Engine& engine, const EngineInput& input, StepTimes& times, double& seconds,
+                         const StepListener& on_step) {
   const DecoderConfig& config = engine.config();
   Logits logits;
   logits.classes = config.n_classes;
   logits.values.resize(static_cast<std::size_t>(config.steps_of(input.bins) * logits.classes));
   const Clock::time_point start = Clock::now();
   const std::unique_ptr<EngineState> state = engine.make_state(input.session_index);
+  seconds += seconds_since(start);
   double work = 0;
   std::vector<float> step(static_cast<std::size_t>(logits.classes));
   for (std::int64_t bin = 0; bin < input.bins; ++bin) {
@@ -48,7 +50,9 @@ Logits decode_bin_by_bin(Engine& engine, const EngineInput& input, StepTimes& ti
     const bool complete = engine.push(*state, input.features + bin * config.n_input_features, step.data());
     const double push_seconds = seconds_since(pushed);
     work += push_seconds;
+    seconds += push_seconds;
     if (complete) {
+      if (on_step) on_step(step.data(), bin + 1);
       std::copy(step.begin(), step.end(), logits.values.begin() + logits.steps * logits.classes);
       if (logits.steps > 0) {
         times.work.push_back(work);
@@ -59,9 +63,10 @@ Logits decode_bin_by_bin(Engine& engine, const EngineInput& input, StepTimes& ti
     }
     const Clock::time_point idle = Clock::now();
     engine.prepare(*state);
-    work += seconds_since(idle);
+    const double idle_seconds = seconds_since(idle);
+    work += idle_seconds;
+    seconds += idle_seconds;
   }
-  seconds += seconds_since(start);
   return logits;
 }
 

@@ -82,7 +82,19 @@ std::vector<Logits> decode_whole(Engine& engine, const std::vector<EngineInput>&
   return logits;
 }
 
-std::vector<DecodedTrial> decode(PreparedBatch batch, Engine& engine, bool streaming, StepTimes& times) {
+Logits decode_watched(Engine& engine, const PreparedTrial& prepared, StreamWatcher* watcher, StepTimes& times,
+                      double& seconds) {
+  if (watcher == nullptr) return decode_bin_by_bin(engine, prepared.input(), times, seconds);
+  watcher->begin(prepared.trial);
+  Logits logits =
+      decode_bin_by_bin(engine, prepared.input(), times, seconds,
+                        [&](const float* step, std::int64_t bins) { watcher->step(step, bins); });
+  watcher->end();
+  return logits;
+}
+
+std::vector<DecodedTrial> decode(PreparedBatch batch, Engine& engine, const PipelineOptions& options,
+                                 StepTimes& times) {
   const DecoderConfig& config = engine.config();
   std::vector<EngineInput> inputs;
   std::vector<std::size_t> long_enough;
@@ -93,8 +105,10 @@ std::vector<DecodedTrial> decode(PreparedBatch batch, Engine& engine, bool strea
   }
   std::vector<Logits> logits(inputs.size());
   std::vector<double> seconds(inputs.size());
-  if (streaming) {
-    for (std::size_t i = 0; i < inputs.size(); ++i) logits[i] = decode_bin_by_bin(engine, inputs[i], times, seconds[i]);
+  if (options.streaming) {
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      logits[i] = decode_watched(engine, batch[long_enough[i]], options.watcher, times, seconds[i]);
+    }
   } else if (!inputs.empty()) {
     double total = 0;
     logits = decode_whole(engine, inputs, total);
@@ -164,7 +178,7 @@ void run_pipeline(Dataset& dataset, const std::vector<std::size_t>& order, Engin
       context.cancel.check();
       std::optional<PreparedBatch> batch = batches.pop();
       if (!batch) break;
-      if (!results.push(decode(std::move(*batch), engine, options.streaming, times))) break;
+      if (!results.push(decode(std::move(*batch), engine, options, times))) break;
     }
   } catch (...) {
     batches.stop();

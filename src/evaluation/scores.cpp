@@ -1,5 +1,8 @@
 #include "brainquant/evaluation/scores.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace brainquant {
 
 EditCounts TrialResult::word_edits() const {
@@ -40,6 +43,23 @@ GroupedErrorRate word_error_rate(std::span<const TrialResult> trials) {
   GroupedErrorRate rate;
   for (const TrialResult& trial : trials) rate.add(trial, trial.word_edits(), trial.true_words());
   return rate;
+}
+
+std::vector<SentenceExample> worst_sentences(std::span<const TrialResult> trials, std::size_t count) {
+  std::vector<std::pair<std::int64_t, const TrialResult*>> wrong;
+  for (const TrialResult& trial : trials) {
+    const std::int64_t distance = trial.word_edits().distance();
+    if (distance > 0) wrong.emplace_back(distance, &trial);
+  }
+  std::stable_sort(wrong.begin(), wrong.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+  wrong.resize(std::min(wrong.size(), count));
+  std::vector<SentenceExample> examples;
+  for (const auto& [distance, trial] : wrong) {
+    examples.push_back({trial->session + "/" + trial->name,
+                        align_words(words_of(normalize_sentence(trial->true_sentence)),
+                                    words_of(normalize_sentence(trial->sentence.value_or(""))))});
+  }
+  return examples;
 }
 
 }  // namespace brainquant

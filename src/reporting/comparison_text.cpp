@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "brainquant/reporting/comparison.h"
+#include "brainquant/reporting/evaluation_text.h"
 #include "brainquant/reporting/text_table.h"
 
 namespace brainquant {
@@ -105,6 +106,17 @@ std::vector<std::string> facts(const Comparison& comparison) {
   return lines;
 }
 
+std::string examples_markdown(const Comparison& comparison) {
+  std::string text;
+  for (const ComparedMethod& method : comparison.methods) {
+    if (method.outcome.evaluation.worst_sentences.empty()) continue;
+    text += "\n" + method.outcome.name + ":\n\n```\n";
+    for (const SentenceExample& example : method.outcome.evaluation.worst_sentences) text += example_text(example);
+    text += "```\n";
+  }
+  return text.empty() ? "" : "\n## Sentences with the most wrong words\n" + text;
+}
+
 }  // namespace
 
 std::string comparison_text(const Comparison& comparison) {
@@ -131,6 +143,7 @@ std::string comparison_markdown(const Comparison& comparison) {
       "of signal. A step is the work from one output to the next when bins come one by one. Each method ran in a "
       "process of its "
       "own; peak MB is the most memory that its evaluation had resident.\n";
+  text += examples_markdown(comparison);
   return text;
 }
 

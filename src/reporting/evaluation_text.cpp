@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "brainquant/reporting/text_table.h"
 
 namespace brainquant {
@@ -9,6 +11,11 @@ namespace brainquant {
 namespace {
 
 using Align = TextTable::Align;
+
+std::string upper_case(std::string word) {
+  for (char& c : word) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  return word;
+}
 
 std::string edits_text(const EditCounts& edits) {
   return fmt::format("{} substituted, {} deleted, {} inserted", edits.substitutions, edits.deletions, edits.insertions);
@@ -44,6 +51,7 @@ std::string rates_text(const EvaluationSummary& summary) {
     text += fmt::format("; the training run measured {:.2f} % (ctc)", 100 * *summary.model.val_per);
   text += "\n";
   if (words) text += fmt::format("WER {:.2f} % ({})\n", wer.total.rate(), edits_text(wer.edits));
+  for (const SentenceExample& example : summary.worst_sentences) text += example_text(example);
   return text;
 }
 
@@ -55,6 +63,21 @@ std::string latency_text(const char* name, const LatencySummary& latency, double
 }
 
 }  // namespace
+
+std::string example_text(const SentenceExample& example) {
+  std::string truth, prediction;
+  for (const AlignedWords& column : example.words) {
+    const std::size_t width = std::max(column.truth.size(), column.prediction.size());
+    const bool wrong = column.truth != column.prediction;
+    const auto cell = [&](const std::string& word) {
+      return fmt::format(" {:<{}}", word.empty() ? std::string(width, '*') : wrong ? upper_case(word) : word, width);
+    };
+    truth += cell(column.truth);
+    prediction += cell(column.prediction);
+  }
+  const auto trimmed = [](std::string line) { return line.erase(line.find_last_not_of(' ') + 1); };
+  return fmt::format("{}\n{}\n{}\n", example.label, trimmed("  true     " + truth), trimmed("  predicted" + prediction));
+}
 
 std::string evaluation_text(const EvaluationSummary& summary) {
   std::string text = rates_text(summary);

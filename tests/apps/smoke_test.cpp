@@ -166,6 +166,40 @@ TEST(Smoke, EmbeddedLanguageModelSaysWhatItSaysOfTheSavedLogits) {
   }
 }
 
+TEST(Smoke, StreamingSaysWordsAsTheyCome) {
+  const ScratchFolder scratch;
+  const fs::path csv = scratch / "r.csv";
+  const fs::path lm_dir = std::string(BRAINQUANT_FIXTURES) + "/wfst/case1";
+  const ProgramResult run = evaluate_in(scratch, kModel,
+                                        {"--streaming", "--lm", "wfst", "--lm_dir", lm_dir.string(), "--lm_preset",
+                                         "published", "--output_csv", csv.string(), "--save_logits",
+                                         (scratch / "logits.h5").string()});
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  const CsvTable table(csv);
+  const std::vector<std::string> labels = LogitsFileReader(scratch / "logits.h5").labels();
+  std::map<std::string, std::string> sentences;  // of each trial, what was said last
+  std::size_t on_the_way = 0;
+  std::istringstream lines(run.out);
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t at = line.find(" s : ") != std::string::npos ? line.find(" s : ") : line.find(" s = ");
+    if (line.rfind("t15.", 0) != 0 || at == std::string::npos) continue;
+    if (line[at + 3] == '=') {
+      sentences[line.substr(0, line.find(' '))] = line.substr(at + 5);
+    } else {
+      on_the_way += line.size() > at + 5 ? 1 : 0;
+    }
+  }
+  EXPECT_EQ(sentences.size(), 17U) << run.out;  // one trial is too short for a step
+  std::size_t said = 0;
+  for (std::size_t i = 0; i < 18; ++i) {
+    const std::string& sentence = table.rows()[i].fields[table.column("pred_sentence")];
+    EXPECT_EQ(sentences[labels.at(i)], sentence) << labels.at(i);
+    said += sentence.empty() ? 0 : 1;
+  }
+  EXPECT_GE(said, 10U);
+  EXPECT_GE(on_the_way, said);
+}
+
 TEST(Smoke, ComparisonOfAllMethodsAndItsResume) {
   const ScratchFolder scratch;
   const std::vector<std::string> flags =

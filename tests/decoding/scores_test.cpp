@@ -64,6 +64,49 @@ TEST(EditCounts, AgreesWithPython) {
   EXPECT_GT(cases, 300U);
 }
 
+TEST(AlignWords, HandWorkedAndAsManyEditsAsCounted) {
+  const auto text = [](const std::string& truth, const std::string& prediction) {
+    std::string columns;
+    for (const AlignedWords& column : align_words(words_of(truth), words_of(prediction))) {
+      columns += column.truth + "=" + column.prediction + " ";
+    }
+    return columns;
+  };
+  EXPECT_EQ(text("i need water", "i knead the water"), "i=i =knead need=the water=water ");
+  EXPECT_EQ(text("a b c d", "b c x d e"), "a= b=b c=c =x d=d =e ");
+  EXPECT_EQ(text("", "uh"), "=uh ");
+  EXPECT_EQ(text("yes", ""), "yes= ");
+  EXPECT_EQ(text("", ""), "");
+  std::ifstream file = fixture("edits.txt");
+  for (std::string line; std::getline(file, line);) {
+    const std::vector<std::string> parts = parts_of(line);
+    const auto words = [](const std::string& numbers_text) {
+      std::vector<std::string> result;
+      for (const int n : numbers(numbers_text)) result.push_back("w" + std::to_string(n));
+      return result;
+    };
+    EditCounts counts;
+    std::vector<std::string> truth, prediction;
+    for (const AlignedWords& column : align_words(words(parts[0]), words(parts[1]))) {
+      if (!column.truth.empty()) truth.push_back(column.truth);
+      if (!column.prediction.empty()) prediction.push_back(column.prediction);
+      if (column.truth.empty()) {
+        ++counts.insertions;
+      } else if (column.prediction.empty()) {
+        ++counts.deletions;
+      } else if (column.truth != column.prediction) {
+        ++counts.substitutions;
+      }
+    }
+    const std::vector<int> expected = numbers(parts.at(2));
+    EXPECT_EQ(truth, words(parts[0]));
+    EXPECT_EQ(prediction, words(parts[1]));
+    EXPECT_EQ(counts.substitutions, expected.at(1)) << line;
+    EXPECT_EQ(counts.deletions, expected.at(2)) << line;
+    EXPECT_EQ(counts.insertions, expected.at(3)) << line;
+  }
+}
+
 TEST(EditCounts, HandWorked) {
   // kitten -> sitting: two substitutions and one letter more.
   const std::vector<int> kitten{'k', 'i', 't', 't', 'e', 'n'};

@@ -56,6 +56,22 @@ TEST(Scores, WordsAreThoseOfTheNormalisedSentences) {
   EXPECT_EQ(wer.edits.insertions, 1);
 }
 
+TEST(Scores, WorstSentencesFirst) {
+  std::vector<TrialResult> all = trials();
+  for (std::size_t i = 0; i < all.size(); ++i) all[i].name = "trial_" + std::to_string(i);
+  all[0].true_sentence = "One two.", all[0].sentence = "one too";
+  all[1].true_sentence = "yes", all[1].sentence = "yes";
+  all[2].true_sentence = "a b c", all[2].sentence = "c";
+  const std::vector<SentenceExample> worst = worst_sentences(all, 3);
+  ASSERT_EQ(worst.size(), 2U);
+  EXPECT_EQ(worst[0].label, "s2/trial_2");
+  ASSERT_EQ(worst[0].words.size(), 3U);
+  EXPECT_EQ(worst[0].words[1].truth, "b");
+  EXPECT_EQ(worst[0].words[1].prediction, "");
+  EXPECT_EQ(worst[1].label, "s1/trial_0");
+  EXPECT_EQ(worst_sentences(all, 1).size(), 1U);
+}
+
 TEST(ResultsFiles, BytesAreRfc4180) {
   std::vector<TrialResult> all = trials();
   all.resize(2);
@@ -97,6 +113,7 @@ TEST(SummaryJson, WhatIsWrittenIsRead) {
   summary.step = StepReport{{3, 1, 2, 3}, {3, 0.5, 0.6, 0.7}, 80};
   summary.timing = {3, 60, 0.3, 0.6, 0.1};
   summary.trials = {{"s1/trial_0000", "x", 100, 20, 3, 1, 1, 2, 0}};
+  summary.worst_sentences = {{"s1/trial_0000", {{"yes", ""}, {"", "no"}}}};
   const ScratchFolder scratch;
   write_bytes(scratch / "a.json", evaluation_json(summary));
   const EvaluationSummary read = read_evaluation_json(scratch / "a.json");
@@ -105,6 +122,7 @@ TEST(SummaryJson, WhatIsWrittenIsRead) {
   EXPECT_DOUBLE_EQ(read.timing.real_time_factor(), 0.005);
   EXPECT_EQ(read.trials[0].true_length, 3);
   EXPECT_FALSE(read.wer.has_value());
+  EXPECT_EQ(read.worst_sentences.at(0).words.at(1).prediction, "no");
 }
 
 TEST(SummaryJson, OtherFilesAreRefused) {

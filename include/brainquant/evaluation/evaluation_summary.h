@@ -68,6 +68,7 @@ struct EvaluationSummary {
   std::optional<GroupedErrorRate> per_ctc;
   std::string language_model;  // "" if none was used
   std::optional<GroupedErrorRate> wer;
+  std::vector<SentenceExample> worst_sentences;  // a few
   double language_model_seconds = 0;
   TimingReport timing;
   std::optional<StepReport> step;

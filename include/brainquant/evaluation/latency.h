@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -32,8 +33,12 @@ struct StepTimes {
   std::vector<double> last_bin;  // the push() of the bin that completes the step
 };
 
+/// Called with a step's logits, [n_classes], as soon as they are there; `bins` of the trial have been pushed by then.
+using StepListener = std::function<void(const float* logits, std::int64_t bins)>;
+
 /// Decodes a whole trial by push(), with prepare() after each bin, as a live system that idles between bins does. Adds
-/// to `times`. Returns its logits and adds the time spent to `seconds`.
-Logits decode_bin_by_bin(Engine& engine, const EngineInput& input, StepTimes& times, double& seconds);
+/// to `times`. Returns its logits and adds the time spent to `seconds`, but for what `on_step` takes.
+Logits decode_bin_by_bin(Engine& engine, const EngineInput& input, StepTimes& times, double& seconds,
+                         const StepListener& on_step = {});
 
 }  // namespace brainquant

@@ -20,12 +20,22 @@ struct DecodedTrial {
   double model_seconds = 0;  // its share of the time its batch spent in the engine, by smoothed bins
 };
 
+/// Watches a streaming run, on the thread that decodes.
+class StreamWatcher {
+ public:
+  virtual ~StreamWatcher() = default;
+  virtual void begin(const Trial& trial) = 0;
+  virtual void step(const float* logits, std::int64_t bins) = 0;  // as StepListener
+  virtual void end() = 0;
+};
+
 struct PipelineOptions {
   std::int64_t batch_size = 8;
   bool streaming = false;  // by push() and prepare(), a trial at a time
   /// Trials are looked at this far ahead (bytes of smoothed features, at least one batch) to make batches of like
   /// lengths.
   std::size_t window_bytes = std::size_t{8} << 20;
+  StreamWatcher* watcher = nullptr;  // only when streaming
 };
 
 /// Called with the trials of one batch, on one thread that is not the caller's, one call at a time. What it throws ends

@@ -4,6 +4,7 @@
 #include <map>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "brainquant/decoding/error_rate.h"
 #include "brainquant/evaluation/trial_result.h"
@@ -23,5 +24,14 @@ struct GroupedErrorRate {
 GroupedErrorRate phoneme_error_rate(std::span<const TrialResult> trials);
 GroupedErrorRate phoneme_error_rate_ctc(std::span<const TrialResult> trials);
 GroupedErrorRate word_error_rate(std::span<const TrialResult> trials);
+
+/// A trial's normalised true and predicted sentence, side by side.
+struct SentenceExample {
+  std::string label;  // "t15.2023.08.11/trial_0000"
+  std::vector<AlignedWords> words;
+};
+
+/// The trials with the most wrong words, at most `count`, worst first (of equals the first ones); none without an error.
+std::vector<SentenceExample> worst_sentences(std::span<const TrialResult> trials, std::size_t count);
 
 }  // namespace brainquant

@@ -7,7 +7,11 @@
 
 namespace brainquant {
 
-/// Error rates in total, by corpus and by session; times; what ran where.
+/// A line with the trial's label and two with its true and predicted words, one below the other; words that differ in
+/// capitals, a row of asterisks where there is none.
+std::string example_text(const SentenceExample& example);
+
+/// Error rates in total, by corpus and by session; a few sentences that went wrong; times; what ran where.
 std::string evaluation_text(const EvaluationSummary& summary);
 
 }  // namespace brainquant
