@@ -15,6 +15,7 @@ import json
 import os
 import statistics
 import sys
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -49,15 +50,19 @@ def summary(seconds, baseline):
             "speedup_min": ratios[0], "speedup_max": ratios[-1]}
 
 
+# The OpenMP threads of a contender spin for some milliseconds after its last work; by then they sleep.
+SECONDS_UNTIL_IDLE = 0.1
+
+
 def interleaved(contenders, task, rounds):
-    """Seconds of each round for each contender."""
+    """Seconds of each round for each contender, which begins on an idle machine and runs once untimed before."""
     able = [c for c in contenders if hasattr(c, task)]
-    for contender in able:
-        getattr(contender, task)()
     times = {c.name: [] for c in able}
     for r in range(rounds):
         for k in range(len(able)):
             contender = able[(r + k) % len(able)]
+            time.sleep(SECONDS_UNTIL_IDLE)
+            getattr(contender, task)()
             times[contender.name].append(getattr(contender, task)())
     return times
 

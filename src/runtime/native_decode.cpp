@@ -12,7 +12,7 @@ namespace {
 constexpr std::int64_t kTrialsTogether = 8;
 /// Rows (a trial's step each) that pass through all layers before the next rows begin: the buffers between layers stay in cache, and
 /// the weights are read once for so many rows.
-constexpr std::int64_t kRowsTogether = 256;
+constexpr std::int64_t kRowsTogether = 128;
 /// Bins of a trial that one member takes through the day layer at a time.
 constexpr std::int64_t kBinsTogether = 48;
 
