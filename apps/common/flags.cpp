@@ -124,7 +124,9 @@ void add_evaluation_flags(CLI::App& parser, EvaluationOptions& options) {
   add_selection_flags(parser, options.data);
   add_engine_flags(parser, options.engine);
   parser.add_option("--batch_size", options.batch_size, "Trials that the engine gets at once")->capture_default_str();
-  parser.add_flag("--streaming", options.streaming, "Decode bin by bin, as a live system does, and time the steps; with --lm wfst print words as they come");
+  parser.add_flag(
+      "--streaming", options.streaming,
+      "Decode bin by bin, as a live system does, and time the steps; with --lm wfst print words as they come");
   parser.add_option("--step_latency", options.step_latency, "Time so many single steps after the evaluation")
       ->capture_default_str();
   add_language_model_flags(parser, options.language_model);

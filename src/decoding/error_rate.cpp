@@ -72,7 +72,8 @@ EditCounts edit_counts(const std::vector<std::string>& truth, const std::vector<
   return edit_counts(truth_numbers, numbering.of(prediction));
 }
 
-std::vector<AlignedWords> align_words(const std::vector<std::string>& truth, const std::vector<std::string>& prediction) {
+std::vector<AlignedWords> align_words(const std::vector<std::string>& truth,
+                                      const std::vector<std::string>& prediction) {
   const std::size_t n = truth.size();
   const std::size_t m = prediction.size();
   std::vector<std::vector<Cell>> table(n + 1, std::vector<Cell>(m + 1));

@@ -189,7 +189,8 @@ EvaluationSummary summary_of(const ordered_json& json) {
   json.at("language_model_seconds").get_to(summary.language_model_seconds);
   summary.wer = grouped_of(json.at("wer"));
   if (json.contains("worst_sentences")) {  // not in files of 0.1.0's first days
-    for (const ordered_json& example : json.at("worst_sentences")) summary.worst_sentences.push_back(example_of(example));
+    for (const ordered_json& example : json.at("worst_sentences"))
+      summary.worst_sentences.push_back(example_of(example));
   }
   summary.timing = timing_of(json.at("timing"));
   summary.step = step_of(json.at("step"));

@@ -86,9 +86,8 @@ Logits decode_watched(Engine& engine, const PreparedTrial& prepared, StreamWatch
                       double& seconds) {
   if (watcher == nullptr) return decode_bin_by_bin(engine, prepared.input(), times, seconds);
   watcher->begin(prepared.trial);
-  Logits logits =
-      decode_bin_by_bin(engine, prepared.input(), times, seconds,
-                        [&](const float* step, std::int64_t bins) { watcher->step(step, bins); });
+  Logits logits = decode_bin_by_bin(engine, prepared.input(), times, seconds,
+                                    [&](const float* step, std::int64_t bins) { watcher->step(step, bins); });
   watcher->end();
   return logits;
 }

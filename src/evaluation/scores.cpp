@@ -55,9 +55,9 @@ std::vector<SentenceExample> worst_sentences(std::span<const TrialResult> trials
   wrong.resize(std::min(wrong.size(), count));
   std::vector<SentenceExample> examples;
   for (const auto& [distance, trial] : wrong) {
-    examples.push_back({trial->session + "/" + trial->name,
-                        align_words(words_of(normalize_sentence(trial->true_sentence)),
-                                    words_of(normalize_sentence(trial->sentence.value_or(""))))});
+    examples.push_back(
+        {trial->session + "/" + trial->name, align_words(words_of(normalize_sentence(trial->true_sentence)),
+                                                         words_of(normalize_sentence(trial->sentence.value_or(""))))});
   }
   return examples;
 }

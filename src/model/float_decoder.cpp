@@ -14,8 +14,8 @@ namespace brainquant {
 
 namespace {
 
-/// Trials that run side by side at most, and steps (of all of them together) that pass through the layers at a time: the patches of 512 steps
-/// of the published model take 15 MB.
+/// Trials that run side by side at most, and steps (of all of them together) that pass through the layers at a time:
+/// the patches of 512 steps of the published model take 15 MB.
 constexpr std::int64_t kTrialsTogether = 16;
 constexpr std::int64_t kRowsTogether = 512;
 
@@ -72,7 +72,9 @@ struct FloatDecoder::Impl {
       at::Tensor rows = at::zeros({end - begin, active, config.step_input_size()}, h0.options());
       for (std::int64_t i = 0; i < active; ++i) {
         const std::int64_t own_end = std::min(end, steps[static_cast<std::size_t>(i)]);
-        rows.select(1, i).narrow(0, 0, own_end - begin).copy_(patches(days[static_cast<std::size_t>(i)], begin, own_end));
+        rows.select(1, i)
+            .narrow(0, 0, own_end - begin)
+            .copy_(patches(days[static_cast<std::size_t>(i)], begin, own_end));
       }
       for (std::size_t k = 0; k < layers.size(); ++k) {
         at::Tensor state = states[k].narrow(0, 0, active).contiguous();
@@ -103,7 +105,8 @@ auto guarded(const Work& work) {
 }
 }  // namespace
 
-FloatDecoder::FloatDecoder(const DecoderConfig& config, const DecoderWeights& weights, int gpu_number, GruProducts products)
+FloatDecoder::FloatDecoder(const DecoderConfig& config, const DecoderWeights& weights, int gpu_number,
+                           GruProducts products)
     : impl_(std::make_unique<Impl>()) {
   guarded([&] {
     impl_->config = config;
@@ -134,11 +137,13 @@ std::vector<std::vector<float>> FloatDecoder::decode(std::span<const Input> batc
     for (std::size_t i = 0; i < batch.size(); ++i) {
       if (impl_->config.steps_of(batch[i].bins) > 0) order.push_back(i);
     }
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return batch[a].bins > batch[b].bins; });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return batch[a].bins > batch[b].bins; });
     for (std::size_t first = 0; first < order.size(); first += kTrialsTogether) {
       const std::size_t end = std::min(order.size(), first + kTrialsTogether);
-      impl_->decode_group(batch, {order.begin() + static_cast<std::ptrdiff_t>(first), order.begin() + static_cast<std::ptrdiff_t>(end)},
-                          results);
+      impl_->decode_group(
+          batch, {order.begin() + static_cast<std::ptrdiff_t>(first), order.begin() + static_cast<std::ptrdiff_t>(end)},
+          results);
     }
     return results;
   });

@@ -61,7 +61,8 @@ class Float16GruLayer : public GruLayer {
   }
 
   at::Tensor step(const at::Tensor& input, const at::Tensor& state) const override {
-    return call("quantized::quantized_gru_cell_dynamic", "", {input, state, weight_ih_, weight_hh_, bias_ih_, bias_hh_})[0]
+    return call("quantized::quantized_gru_cell_dynamic", "",
+                {input, state, weight_ih_, weight_hh_, bias_ih_, bias_hh_})[0]
         .toTensor();
   }
 

@@ -10,8 +10,9 @@ namespace brainquant {
 class GruLayer {
  public:
   virtual ~GruLayer() = default;
-  /// input [steps, trials, inputs], contiguous, state [trials, n_units]: output [steps, trials, n_units]; the state becomes the last one.
-  /// Steps come first because LibTorch takes nearly twice as long when several trials do (batch_first).
+  /// input [steps, trials, inputs], contiguous, state [trials, n_units]: output [steps, trials, n_units]; the state
+  /// becomes the last one. Steps come first because LibTorch takes nearly twice as long when several trials do
+  /// (batch_first).
   virtual at::Tensor sequence(const at::Tensor& input, at::Tensor& state) const = 0;
   /// One step: input [trials, inputs], state [trials, n_units]: the new state.
   virtual at::Tensor step(const at::Tensor& input, const at::Tensor& state) const = 0;

@@ -1,13 +1,13 @@
 #include "brainquant/quantization/calibration.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <atomic>
 #include <exception>
 #include <map>
 #include <mutex>
 #include <thread>
-
-#include <fmt/format.h>
 
 #include "brainquant/model/float_decoder.h"
 #include "brainquant/model/libtorch_environment.h"
@@ -39,8 +39,8 @@ class Observers : public ActivationViewer {
   std::vector<Observer> hidden;
 };
 
-/// Shows one batch of trials to the threads' observers. Each trial runs alone, on one thread of LibTorch's, so that neither the batch nor the number
-/// of threads can change a bit.
+/// Shows one batch of trials to the threads' observers. Each trial runs alone, on one thread of LibTorch's, so that
+/// neither the batch nor the number of threads can change a bit.
 class BatchRunner {
  public:
   BatchRunner(const Checkpoint& checkpoint, const CalibrationOptions& options)
@@ -130,14 +130,16 @@ std::vector<std::size_t> choose_calibration_trials(const Dataset& train, std::in
 
 CalibrationResult calibrate(const Checkpoint& checkpoint, Dataset& train, const CalibrationOptions& options,
                             const RunContext& context) {
-  if (options.samples < 1) throw UsageError(fmt::format("--calibration_samples: found {}, expected at least 1", options.samples));
+  if (options.samples < 1)
+    throw UsageError(fmt::format("--calibration_samples: found {}, expected at least 1", options.samples));
   if (options.batch_size < 1) {
     throw UsageError(fmt::format("--calibration_batch_size: found {}, expected at least 1", options.batch_size));
   }
   const std::vector<std::size_t> chosen = choose_calibration_trials(train, options.samples);
   const auto total = static_cast<std::int64_t>(chosen.size());
   if (total < options.samples) {
-    context.log.info(fmt::format("calibration: {} trials were asked for, the train files have {}: all are used", options.samples, total));
+    context.log.info(fmt::format("calibration: {} trials were asked for, the train files have {}: all are used",
+                                 options.samples, total));
   }
   CalibrationResult result;
   for (const std::size_t index : chosen) result.trials.push_back(train.label(index));

@@ -9,11 +9,11 @@ namespace brainquant {
 namespace {
 
 constexpr std::size_t kBins = 8192;
-constexpr int kCandidates = 256;           // scales that the histogram observer tries
-constexpr double kPercentile = 0.9999;     // of the values
+constexpr int kCandidates = 256;        // scales that the histogram observer tries
+constexpr double kPercentile = 0.9999;  // of the values
 constexpr float kInt8Max = 127.0f;
-/// Where counting begins: coarser only where the values ask for it, so that the bins depend on the largest of all values and not on which came
-/// first; and fine enough for every scale that scale() gives.
+/// Where counting begins: coarser only where the values ask for it, so that the bins depend on the largest of all
+/// values and not on which came first; and fine enough for every scale that scale() gives.
 constexpr int kFinestExponent = -100;
 
 /// Halves the resolution: pairs of bins become one, and the range doubles.
@@ -53,7 +53,8 @@ void Observer::observe(std::span<const float> values) {
   if (maximum > 0) {
     for (; exponent_ < needed; ++exponent_) coarsen(counts_);
   }
-  const float bins_per_unit = std::ldexp(static_cast<float>(kBins), -exponent_);  // a power of two: the product is exact
+  const float bins_per_unit =
+      std::ldexp(static_cast<float>(kBins), -exponent_);  // a power of two: the product is exact
   for (const float v : values) ++counts_[static_cast<std::size_t>(std::fabs(v) * bins_per_unit)];
 }
 

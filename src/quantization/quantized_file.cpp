@@ -1,11 +1,11 @@
 #include "brainquant/quantization/quantized_file.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 #include <functional>
-
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "brainquant/io/torch_archive.h"
 #include "brainquant/support/error.h"
@@ -16,7 +16,8 @@ namespace brainquant {
 namespace {
 
 using Shape = std::vector<std::int64_t>;
-using TensorVisitor = std::function<void(const std::string& name, TensorType type, const Shape& shape, const void* data)>;
+using TensorVisitor =
+    std::function<void(const std::string& name, TensorType type, const Shape& shape, const void* data)>;
 
 void visit_vector(const std::string& name, const std::vector<float>& values, const TensorVisitor& visit) {
   visit(name, TensorType::float32, {static_cast<std::int64_t>(values.size())}, values.data());
@@ -70,7 +71,8 @@ PickleValue quantization_entry(const QuantizationOptions& options) {
   return PickleValue::dict({
       {"quantization_type", name_of(options.quantization_type)},
       {"dtype", name_of(options.dtype)},
-      {"weight_granularity", options.dtype == Dtype::qint8 ? PickleValue(name_of(options.effective_granularity())) : PickleValue()},
+      {"weight_granularity",
+       options.dtype == Dtype::qint8 ? PickleValue(name_of(options.effective_granularity())) : PickleValue()},
       {"day_layers", name_of(options.day_layers)},
       {"observer", options.is_static() ? PickleValue(name_of(options.effective_observer())) : PickleValue()},
       {"calibration_samples", options.is_static() ? PickleValue(options.calibration_samples) : PickleValue()},
@@ -158,7 +160,8 @@ DecoderConfig read_config(const PickleField& field) {
   config.patch_size = field.at("patch_size").as_int(0, 1 << 10);
   config.patch_stride = field.at("patch_stride").as_int(config.patch_size > 0 ? 1 : 0, 1 << 10);
   config.sessions = read_strings(field.at("sessions"));
-  if (config.sessions.empty() || config.sessions.size() > 10000) field.at("sessions").fail("1 to 10000 sessions are expected");
+  if (config.sessions.empty() || config.sessions.size() > 10000)
+    field.at("sessions").fail("1 to 10000 sessions are expected");
   config.smoothing.smooth_data = field.at("smooth_data").as_bool();
   config.smoothing.smooth_kernel_std = field.at("smooth_kernel_std").as_double();
   config.smoothing.smooth_kernel_size = field.at("smooth_kernel_size").as_int(1, 1 << 20);
@@ -203,7 +206,8 @@ class TensorLoader {
     return result;
   }
 
-  WeightMatrix weight(const std::string& name, std::int64_t rows, std::int64_t cols, const QuantizationOptions& options) {
+  WeightMatrix weight(const std::string& name, std::int64_t rows, std::int64_t cols,
+                      const QuantizationOptions& options) {
     if (options.dtype == Dtype::float16) {
       const PickleField field = take(name, {rows, cols}, TensorType::float16);
       Float16Matrix half{rows, cols, verified(name, archive_.read_float16_bits(field))};
@@ -236,8 +240,8 @@ class TensorLoader {
     const PickleField field = tensors_.at(name);
     const PickleTensor& tensor = field.as_tensor();
     if (tensor.shape != shape || tensor.storage.type != type) {
-      field.fail(fmt::format("found {} [{}], expected {} [{}]", name_of(tensor.storage.type), fmt::join(tensor.shape, ", "),
-                             name_of(type), fmt::join(shape, ", ")));
+      field.fail(fmt::format("found {} [{}], expected {} [{}]", name_of(tensor.storage.type),
+                             fmt::join(tensor.shape, ", "), name_of(type), fmt::join(shape, ", ")));
     }
     return field;
   }
@@ -247,7 +251,8 @@ class TensorLoader {
     const std::string found = sha256_of_bytes(values.data(), values.size() * sizeof(T));
     const PickleField expected = checksums_.at(name);
     if (found != expected.as_string()) {
-      tensors_.at(name).fail(fmt::format("the tensor is damaged: found SHA-256 {}, expected {}", found, expected.as_string()));
+      tensors_.at(name).fail(
+          fmt::format("the tensor is damaged: found SHA-256 {}, expected {}", found, expected.as_string()));
     }
     return values;
   }
@@ -268,7 +273,8 @@ constexpr double kSmallestScale = 0x1p-100;
 
 float read_scale(const PickleField& field) {
   const double scale = field.as_double();
-  if (!(scale >= kSmallestScale && scale <= 1 / kSmallestScale)) field.fail(fmt::format("found the scale {}, out of range", scale));
+  if (!(scale >= kSmallestScale && scale <= 1 / kSmallestScale))
+    field.fail(fmt::format("found the scale {}, out of range", scale));
   return static_cast<float>(scale);
 }
 

@@ -1,11 +1,11 @@
 #include "brainquant/quantization/quantizer.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
-
-#include <fmt/format.h>
 
 #include "brainquant/support/error.h"
 #include "brainquant/version.h"
@@ -133,8 +133,8 @@ QuantizedModel quantize(const Checkpoint& checkpoint, const QuantizationOptions&
                         std::optional<ActivationScales> scales, std::vector<std::string> calibration_trials) {
   options.validate();
   if (options.is_static() != scales.has_value()) {
-    throw UsageError(fmt::format("{} {} activation scales", options.method_name(),
-                                 options.is_static() ? "needs" : "takes no"));
+    throw UsageError(
+        fmt::format("{} {} activation scales", options.method_name(), options.is_static() ? "needs" : "takes no"));
   }
   const DecoderWeights& weights = checkpoint.weights;
   QuantizedModel model;

@@ -1,9 +1,9 @@
 #include "brainquant/quantization/scheme.h"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <utility>
-
-#include <fmt/format.h>
 
 #include "brainquant/support/error.h"
 
@@ -55,16 +55,14 @@ QuantizationType parse_quantization_type(const std::string& name) {
   return parse_in(kTypes, "quantization_type", name);
 }
 Dtype parse_dtype(const std::string& name) { return parse_in(kDtypes, "dtype", name); }
-Granularity parse_granularity(const std::string& name) {
-  return parse_in(kGranularities, "weight_granularity", name);
-}
+Granularity parse_granularity(const std::string& name) { return parse_in(kGranularities, "weight_granularity", name); }
 ObserverKind parse_observer(const std::string& name) { return parse_in(kObservers, "observer", name); }
 DayLayers parse_day_layers(const std::string& name) { return parse_in(kDayLayers, "day_layers", name); }
 
 void QuantizationOptions::validate() const {
   if (dtype == Dtype::float16 && is_static()) {
-    throw UsageError(fmt::format("--dtype float16 goes only with --quantization_type dynamic, not {}",
-                                 name_of(quantization_type)));
+    throw UsageError(
+        fmt::format("--dtype float16 goes only with --quantization_type dynamic, not {}", name_of(quantization_type)));
   }
   if (weight_granularity && (is_static() || dtype == Dtype::float16)) {
     throw UsageError(fmt::format("--weight_granularity goes only with dynamic qint8, not {}: {}", method_name(),

@@ -76,7 +76,8 @@ std::string example_text(const SentenceExample& example) {
     prediction += cell(column.prediction);
   }
   const auto trimmed = [](std::string line) { return line.erase(line.find_last_not_of(' ') + 1); };
-  return fmt::format("{}\n{}\n{}\n", example.label, trimmed("  true     " + truth), trimmed("  predicted" + prediction));
+  return fmt::format("{}\n{}\n{}\n", example.label, trimmed("  true     " + truth),
+                     trimmed("  predicted" + prediction));
 }
 
 std::string evaluation_text(const EvaluationSummary& summary) {

@@ -1,5 +1,5 @@
-// Zeroed arrays on cache-line boundaries; large ones on huge pages where the system has them, because the weights are read from end to
-// end at every step and would otherwise miss the TLB at every page.
+// Zeroed arrays on cache-line boundaries; large ones on huge pages where the system has them, because the weights are
+// read from end to end at every step and would otherwise miss the TLB at every page.
 #pragma once
 
 #include <sys/mman.h>
@@ -19,7 +19,8 @@ class AlignedBuffer {
   AlignedBuffer() = default;
   explicit AlignedBuffer(std::int64_t count) : count_(count) {
     constexpr std::size_t kLine = 64, kHugePage = std::size_t{2} << 20;
-    std::size_t bytes = static_cast<std::size_t>(count) * sizeof(T) + kLine;  // a line more: vectors may read past the end
+    std::size_t bytes =
+        static_cast<std::size_t>(count) * sizeof(T) + kLine;  // a line more: vectors may read past the end
     const std::size_t alignment = bytes >= kHugePage / 2 ? kHugePage : kLine;
     bytes = (bytes + alignment - 1) / alignment * alignment;
     void* memory = std::aligned_alloc(alignment, bytes);

@@ -1,11 +1,10 @@
 #include "brainquant/runtime/engine_factory.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sched.h>
 
 #include <algorithm>
-
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "brainquant/model/libtorch_environment.h"
 #include "brainquant/support/error.h"
@@ -52,7 +51,8 @@ std::unique_ptr<Engine> make_engine(const QuantizedModel& model, const EngineOpt
   return make_libtorch_float_engine(model.config, dequantized_weights(model), options.gpu_number, GruProducts::float16);
 }
 
-std::unique_ptr<Engine> make_engine(const DecoderConfig& config, const DecoderWeights& weights, const EngineOptions& options) {
+std::unique_ptr<Engine> make_engine(const DecoderConfig& config, const DecoderWeights& weights,
+                                    const EngineOptions& options) {
   options.validate();
   if (!options.engine.empty() && options.engine != "libtorch") {
     throw UsageError(fmt::format("--engine {} runs INT8 models; the fp32 model needs libtorch", options.engine));

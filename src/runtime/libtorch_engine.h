@@ -11,11 +11,12 @@
 namespace brainquant {
 
 /// fp32 weights; gpu_number and products as in FloatDecoder.
-std::unique_ptr<Engine> make_libtorch_float_engine(const DecoderConfig& config, const DecoderWeights& weights, int gpu_number,
-                                                   GruProducts products);
+std::unique_ptr<Engine> make_libtorch_float_engine(const DecoderConfig& config, const DecoderWeights& weights,
+                                                   int gpu_number, GruProducts products);
 
-/// INT8 by FBGEMM's u8 x s8 products. Close to docs/numerics.md, not the same bits: its sigmoid and tanh are LibTorch's. On CPUs without
-/// VNNI those products saturate at 16 bits, so activations are taken with 7 bits there. CPU only.
+/// INT8 by FBGEMM's u8 x s8 products. Close to docs/numerics.md, not the same bits: its sigmoid and tanh are
+/// LibTorch's. On CPUs without VNNI those products saturate at 16 bits, so activations are taken with 7 bits there. CPU
+/// only.
 std::unique_ptr<Engine> make_libtorch_int8_engine(const QuantizedModel& model);
 
 /// The fp32 parameters that a quantized model stands for.

@@ -2,8 +2,8 @@
 #include <utility>
 
 #include "brainquant/model/float_decoder.h"
-#include "brainquant/quantization/quantizer.h"
 #include "brainquant/model/libtorch_environment.h"
+#include "brainquant/quantization/quantizer.h"
 #include "runtime/libtorch_engine.h"
 #include "runtime/patch_buffer.h"
 

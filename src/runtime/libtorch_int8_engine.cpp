@@ -1,4 +1,5 @@
-// The only file that uses LibTorch's quantized operators: their dtypes are deprecated (pytorch issue 184982) and will go.
+// The only file that uses LibTorch's quantized operators: their dtypes are deprecated (pytorch issue 184982) and will
+// go.
 #include <ATen/ATen.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/native/quantized/PackedParams.h>
@@ -39,11 +40,11 @@ struct LinearLayer {
   at::Tensor bias;
 
   at::Tensor operator()(const NormalizedRows& x) const {
-    // The operator rounds x / 1 + 128 to an unsigned byte and gives q * scale_w summed, in fp32. Without VNNI its 16-bit sums of two
-    // products hold only 7-bit activations.
+    // The operator rounds x / 1 + 128 to an unsigned byte and gives q * scale_w summed, in fp32. Without VNNI its
+    // 16-bit sums of two products hold only 7-bit activations.
     const bool narrow = !__builtin_cpu_supports("avx512vnni");
-    const at::Tensor product =
-        weights->apply_with_input_q_dq_qweight_dq_output_fp32(x.values.contiguous(), narrow ? 2.0 : 1.0, narrow ? 64 : 128);
+    const at::Tensor product = weights->apply_with_input_q_dq_qweight_dq_output_fp32(
+        x.values.contiguous(), narrow ? 2.0 : 1.0, narrow ? 64 : 128);
     return product * x.scales + bias;
   }
 };
@@ -75,7 +76,10 @@ struct TorchState : EngineState {
 class LibTorchInt8Engine : public Engine {
  public:
   explicit LibTorchInt8Engine(const QuantizedModel& model)
-      : config_(model.config), scales_(model.activation_scales), day_weights_(model.day_weights), day_biases_(model.day_biases) {
+      : config_(model.config),
+        scales_(model.activation_scales),
+        day_weights_(model.day_weights),
+        day_biases_(model.day_biases) {
     for (std::size_t d = 0; d < model.day_residuals.size(); ++d) {
       day_layers_.push_back(packed(model.day_residuals[d], model.day_biases[d]));
     }
@@ -139,7 +143,8 @@ class LibTorchInt8Engine : public Engine {
       return {(x / *static_scale).clamp(-127.0, 127.0), at::full({x.size(0), 1}, *static_scale)};
     }
     const at::Tensor maximum = x.abs().amax(1, /*keepdim=*/true);
-    const at::Tensor scales = at::where(maximum < numerics::kSmallestRowMaximum, at::ones_like(maximum), maximum / 127.0);
+    const at::Tensor scales =
+        at::where(maximum < numerics::kSmallestRowMaximum, at::ones_like(maximum), maximum / 127.0);
     return {x / scales, scales};
   }
 
@@ -158,7 +163,8 @@ class LibTorchInt8Engine : public Engine {
       return y;
     }
     const at::Tensor input = at::from_blob(const_cast<float*>(x), {bins, features}, at::kFloat);
-    const at::Tensor v = day_layers_[d](normalized(input, scales_ ? std::optional(scales_->day_input) : std::nullopt)) + input;
+    const at::Tensor v =
+        day_layers_[d](normalized(input, scales_ ? std::optional(scales_->day_input) : std::nullopt)) + input;
     return (v / (v.abs() + 1.0)).contiguous();
   }
 

@@ -10,18 +10,20 @@ namespace {
 
 /// Trials decoded side by side. Docs: docs/performance.md, "Trials side by side".
 constexpr std::int64_t kTrialsTogether = 8;
-/// Rows (a trial's step each) that pass through all layers before the next rows begin: the buffers between layers stay in cache, and
-/// the weights are read once for so many rows.
+/// Rows (a trial's step each) that pass through all layers before the next rows begin: the buffers between layers stay
+/// in cache, and the weights are read once for so many rows.
 constexpr std::int64_t kRowsTogether = 128;
 /// Bins of a trial that one member takes through the day layer at a time.
 constexpr std::int64_t kBinsTogether = 48;
 
 }  // namespace
 
-/// Members of the team work on one group of trials together inside one run(). The buffers are as large as any group needs.
+/// Members of the team work on one group of trials together inside one run(). The buffers are as large as any group
+/// needs.
 class TrialDecoder::Group {
  public:
-  Group(const NativeModel& model, ThreadTeam& team) : model_(model), team_(team), gate_inputs_(kRowsTogether * model.gate_channels) {
+  Group(const NativeModel& model, ThreadTeam& team)
+      : model_(model), team_(team), gate_inputs_(kRowsTogether * model.gate_channels) {
     const std::int64_t bins =
         kRowsTogether * model_.config.bins_between_steps() + kTrialsTogether * model_.config.bins_per_step();
     for (DayOutputs& outputs : day_outputs_) {
@@ -32,7 +34,8 @@ class TrialDecoder::Group {
     step_rows_ = AlignedBuffer<std::uint8_t>(model_.is_static() ? 0 : kRowsTogether * model_.step_row_bytes());
     row_at_.resize(kRowsTogether);
     step_scale_.resize(kRowsTogether);
-    for (auto& hidden : hidden_) hidden = AlignedBuffer<float>(model_.config.n_layers * kTrialsTogether * model_.padded_units);
+    for (auto& hidden : hidden_)
+      hidden = AlignedBuffer<float>(model_.config.n_layers * kTrialsTogether * model_.padded_units);
     for (int member = 0; member < team_.size(); ++member) members_.emplace_back(model_, member, team_.size());
     rows_.reserve(kRowsTogether);
     first_row_.reserve(kRowsTogether + 1);
@@ -57,7 +60,8 @@ class TrialDecoder::Group {
           day(kBinsTogether, model.padded_features),
           bins(kBinsTogether * model.padded_features),
           outputs(std::max(kBinsTogether * model.padded_features, model.out_weight.block_count * kBlockChannels)),
-          acc(std::max({kRowsTogether * model.kernel.tile_blocks * kBlockChannels, kTrialsTogether * model.gate_channels,
+          acc(std::max({kRowsTogether * model.kernel.tile_blocks * kBlockChannels,
+                        kTrialsTogether * model.gate_channels,
                         kRowsTogether * model.out_weight.block_count * kBlockChannels})),
           row_at(kRowsTogether),
           carried_rows(model.config.n_layers * kTrialsTogether * model.padded_units),
@@ -78,11 +82,12 @@ class TrialDecoder::Group {
     // Every member quantizes all units' h for itself: cheaper than waiting for one another a second time in each step.
     AlignedBuffer<std::uint8_t> hidden_rows[2];  // [rows, padded_units], of even and odd layers
     std::vector<float> hidden_scale[2];
-    AlignedBuffer<std::uint8_t> carried_rows;    // [layers, trials, padded_units], of the step before the stretch
+    AlignedBuffer<std::uint8_t> carried_rows;  // [layers, trials, padded_units], of the step before the stretch
     std::vector<float> carried_scale;
   };
 
-  /// The day layer's outputs in one stretch: of each trial from the first bin of the stretch's first step, day_row(i) rows down.
+  /// The day layer's outputs in one stretch: of each trial from the first bin of the stretch's first step, day_row(i)
+  /// rows down.
   struct DayOutputs {
     AlignedBuffer<std::uint8_t> bytes;  // static: quantized
     AlignedBuffer<float> values;        // dynamic: in fp32,
@@ -121,7 +126,8 @@ class TrialDecoder::Group {
   /// Trials that still run at step t; they are sorted by length, longest first.
   std::int64_t active_at(std::int64_t t) const {
     std::int64_t active = 0;
-    while (active < static_cast<std::int64_t>(results_.size()) && results_[static_cast<std::size_t>(active)]->steps > t) ++active;
+    while (active < static_cast<std::int64_t>(results_.size()) && results_[static_cast<std::size_t>(active)]->steps > t)
+      ++active;
     return active;
   }
 
@@ -147,7 +153,9 @@ class TrialDecoder::Group {
 
   /// Steps overlap: the first bins of a stretch are the last ones of the stretch before, in the other set of buffers.
   void day_layers(Member& own, int set, std::int64_t step_begin, std::int64_t step_end) {
-    const std::int64_t known = step_begin == 0 ? 0 : std::max<std::int64_t>(0, model_.config.bins_per_step() - model_.config.bins_between_steps());
+    const std::int64_t known =
+        step_begin == 0 ? 0
+                        : std::max<std::int64_t>(0, model_.config.bins_per_step() - model_.config.bins_between_steps());
     const std::int64_t known_at = steps_together_ * model_.config.bins_between_steps();
     std::int64_t piece = 0;
     for (std::size_t i = 0; i < trials_.size(); ++i) {
@@ -166,7 +174,8 @@ class TrialDecoder::Group {
     }
   }
 
-  void repeat_bins(const DayOutputs& from, std::int64_t at, std::int64_t bins, DayOutputs& to, std::int64_t to_row) const {
+  void repeat_bins(const DayOutputs& from, std::int64_t at, std::int64_t bins, DayOutputs& to,
+                   std::int64_t to_row) const {
     const std::int64_t width = model_.padded_features;
     if (model_.is_static()) {
       std::copy_n(from.bytes.data() + at * width, bins * width, to.bytes.data() + to_row * width);
@@ -177,7 +186,8 @@ class TrialDecoder::Group {
   }
 
   /// Bins of trial i, from its bin `first` on, to `output` from its row `at` on.
-  void day_piece(Member& own, std::size_t i, std::int64_t first, std::int64_t bins, DayOutputs& output, std::int64_t at) {
+  void day_piece(Member& own, std::size_t i, std::int64_t first, std::int64_t bins, DayOutputs& output,
+                 std::int64_t at) {
     const std::int64_t width = model_.padded_features;
     const std::int64_t features = model_.config.n_input_features;
     const float* x = trials_[i]->features + first * features;
@@ -329,9 +339,11 @@ class TrialDecoder::Group {
                  share.count(), own.acc.data(), channels);
     for (std::int64_t row = share.begin; row < share.end; ++row) {
       const auto [trial, step] = rows_[static_cast<std::size_t>(row)];
-      model_.kernel.affine(own.acc.data() + (row - share.begin) * channels, own.hidden_scale[last][static_cast<std::size_t>(row)],
-                           weight.scales.data(), weight.biases.data(), channels, own.outputs.data());
-      std::copy_n(own.outputs.data(), classes, results_[static_cast<std::size_t>(trial)]->values.data() + step * classes);
+      model_.kernel.affine(own.acc.data() + (row - share.begin) * channels,
+                           own.hidden_scale[last][static_cast<std::size_t>(row)], weight.scales.data(),
+                           weight.biases.data(), channels, own.outputs.data());
+      std::copy_n(own.outputs.data(), classes,
+                  results_[static_cast<std::size_t>(trial)]->values.data() + step * classes);
     }
   }
 
@@ -347,14 +359,14 @@ class TrialDecoder::Group {
     std::int64_t trial;
     std::int64_t step;
   };
-  std::vector<Row> rows_;                    // of the current stretch
-  std::vector<std::int64_t> first_row_;      // of each step of the stretch, and the end
-  AlignedBuffer<std::uint8_t> step_rows_;    // dynamic: layer 0's quantized input
+  std::vector<Row> rows_;                  // of the current stretch
+  std::vector<std::int64_t> first_row_;    // of each step of the stretch, and the end
+  AlignedBuffer<std::uint8_t> step_rows_;  // dynamic: layer 0's quantized input
   std::vector<const std::uint8_t*> row_at_;
   std::vector<float> step_scale_;
-  AlignedBuffer<float> gate_inputs_;         // [rows, gate_channels]
+  AlignedBuffer<float> gate_inputs_;  // [rows, gate_channels]
   std::vector<Member> members_;
-  AlignedBuffer<float> hidden_[2];           // [layers, trials, padded_units], of even and odd steps
+  AlignedBuffer<float> hidden_[2];  // [layers, trials, padded_units], of even and odd steps
 };
 
 TrialDecoder::TrialDecoder(const NativeModel& model, ThreadTeam& team) : model_(model), team_(team) {}
@@ -366,10 +378,12 @@ std::vector<Logits> TrialDecoder::decode(std::span<const EngineInput> batch) {
   std::vector<std::size_t> order;
   for (std::size_t i = 0; i < batch.size(); ++i) {
     const std::int64_t steps = model_.config.steps_of(batch[i].bins);
-    results[i] = {steps, model_.config.n_classes, std::vector<float>(static_cast<std::size_t>(steps * model_.config.n_classes))};
+    results[i] = {steps, model_.config.n_classes,
+                  std::vector<float>(static_cast<std::size_t>(steps * model_.config.n_classes))};
     if (steps > 0) order.push_back(i);
   }
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return results[a].steps > results[b].steps; });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return results[a].steps > results[b].steps; });
   if (!group_ && !order.empty()) group_ = std::make_unique<Group>(model_, team_);
   for (std::size_t first = 0; first < order.size(); first += kTrialsTogether) {
     std::vector<const EngineInput*> trials;

@@ -10,7 +10,8 @@
 
 namespace brainquant {
 
-/// Keeps its buffers from one batch to the next; they are made with the first one. Not for use by several threads at once.
+/// Keeps its buffers from one batch to the next; they are made with the first one. Not for use by several threads at
+/// once.
 class TrialDecoder {
  public:
   /// Both must outlive it.

@@ -60,8 +60,9 @@ void NativeModel::day_layer(std::int64_t session, const float* x, std::int64_t b
   const std::int64_t first = blocks.begin * kBlockChannels;
   for (std::int64_t t = 0; t < bins; ++t) {
     const std::int64_t at = t * padded_features;
-    kernel.day_output(scratch.acc.data() + at, scratch.scales[static_cast<std::size_t>(t)], weight.scales.data() + first,
-                      weight.biases.data() + first, x + at + first, blocks.count() * kBlockChannels, y + at + first);
+    kernel.day_output(scratch.acc.data() + at, scratch.scales[static_cast<std::size_t>(t)],
+                      weight.scales.data() + first, weight.biases.data() + first, x + at + first,
+                      blocks.count() * kBlockChannels, y + at + first);
   }
 }
 

@@ -29,17 +29,17 @@ struct NativeModel {
 
   const Kernel& kernel;
   DecoderConfig config;
-  std::int64_t padded_features;   // of a bin, in rows of bytes and floats
+  std::int64_t padded_features;  // of a bin, in rows of bytes and floats
   std::int64_t padded_units;
-  std::int64_t unit_blocks;       // of 16 units
-  std::int64_t gate_channels;     // 3 * padded_units, interleaved by unit block
+  std::int64_t unit_blocks;    // of 16 units
+  std::int64_t gate_channels;  // 3 * padded_units, interleaved by unit block
   std::vector<PackedMatrix> day_residuals;
   std::vector<Matrix> day_weights;  // instead of the residuals, where left in fp32
   std::vector<std::vector<float>> day_biases;
   std::vector<PackedMatrix> weight_ih;
   std::vector<PackedMatrix> weight_hh;
   PackedMatrix out_weight;
-  std::vector<float> h0;          // [padded_units]
+  std::vector<float> h0;  // [padded_units]
   std::optional<ActivationScales> activation_scales;
 
   bool is_static() const { return activation_scales.has_value(); }
@@ -49,16 +49,18 @@ struct NativeModel {
 
   /// The scale of a hidden row whose largest magnitude is `maximum`, which only dynamic models look at.
   numerics::RowScale hidden_scale(std::size_t layer, float maximum) const {
-    return is_static() ? numerics::static_row_scale(activation_scales->hidden[layer]) : numerics::dynamic_row_scale(maximum);
+    return is_static() ? numerics::static_row_scale(activation_scales->hidden[layer])
+                       : numerics::dynamic_row_scale(maximum);
   }
   numerics::RowScale day_scale(const float* x) const {
     return is_static() ? numerics::static_row_scale(activation_scales->day_input)
                        : numerics::dynamic_row_scale(kernel.absolute_maximum(x, padded_features));
   }
 
-  /// Day layer of `bins` smoothed bins x [bins, padded_features] (zero beyond the features) -> y, same shape; channels of `blocks` only,
-  /// 16 each. A day layer in fp32 is done whole, by the share that holds block 0.
-  void day_layer(std::int64_t session, const float* x, std::int64_t bins, Share blocks, DayScratch& scratch, float* y) const;
+  /// Day layer of `bins` smoothed bins x [bins, padded_features] (zero beyond the features) -> y, same shape; channels
+  /// of `blocks` only, 16 each. A day layer in fp32 is done whole, by the share that holds block 0.
+  void day_layer(std::int64_t session, const float* x, std::int64_t bins, Share blocks, DayScratch& scratch,
+                 float* y) const;
 };
 
 /// What one member needs for day_layer of up to `bins` bins.
@@ -68,8 +70,8 @@ struct DayScratch {
         acc(bins * padded_features),
         row_at(static_cast<std::size_t>(bins)),
         scales(static_cast<std::size_t>(bins)) {}
-  AlignedBuffer<std::uint8_t> rows;   // [bins, padded_features]
-  AlignedBuffer<std::int32_t> acc;    // [bins, padded_features]
+  AlignedBuffer<std::uint8_t> rows;  // [bins, padded_features]
+  AlignedBuffer<std::int32_t> acc;   // [bins, padded_features]
   std::vector<const std::uint8_t*> row_at;
   std::vector<float> scales;
 };

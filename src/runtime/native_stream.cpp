@@ -56,7 +56,8 @@ void NativeStream::prepare(NativeState& state) {
   state.bins_summed = model_.is_static() ? state.bins_there : 0;
 }
 
-/// Every layer's recurrent product, which needs only the last step's state, and layer 0's share of the bins that are there.
+/// Every layer's recurrent product, which needs only the last step's state, and layer 0's share of the bins that are
+/// there.
 void NativeStream::form_ahead(NativeState& state, int member) {
   if (!state.recurrent_products_formed) {
     const Share units = share_of(model_.unit_blocks, member, team_.size());

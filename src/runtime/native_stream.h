@@ -12,26 +12,26 @@ struct NativeState : EngineState {
   explicit NativeState(const NativeModel& model);
 
   std::int64_t session_index = 0;
-  std::int64_t bins_to_skip = 0;        // until the next patch begins (a stride longer than the patch)
-  std::int64_t bins_there = 0;          // of the current patch
-  AlignedBuffer<std::uint8_t> patch;    // [bins_per_step, padded_features], quantized; dynamic: filled at the last bin
-  AlignedBuffer<float> patch_values;    // dynamic: the same in fp32
-  std::vector<float> patch_maximum;     // dynamic: largest magnitude of each bin
-  AlignedBuffer<float> hidden;          // [layers, padded_units]
-  AlignedBuffer<std::uint8_t> rows;     // the same, quantized
-  std::vector<float> row_scale;         // [layers]
+  std::int64_t bins_to_skip = 0;      // until the next patch begins (a stride longer than the patch)
+  std::int64_t bins_there = 0;        // of the current patch
+  AlignedBuffer<std::uint8_t> patch;  // [bins_per_step, padded_features], quantized; dynamic: filled at the last bin
+  AlignedBuffer<float> patch_values;  // dynamic: the same in fp32
+  std::vector<float> patch_maximum;   // dynamic: largest magnitude of each bin
+  AlignedBuffer<float> hidden;        // [layers, padded_units]
+  AlignedBuffer<std::uint8_t> rows;   // the same, quantized
+  std::vector<float> row_scale;       // [layers]
 
   // Formed ahead.
   bool recurrent_products_formed = false;
-  AlignedBuffer<std::int32_t> recurrent_acc;   // [layers, gate_channels]
-  std::int64_t bins_summed = 0;                // static: bins of the patch that step_acc has
-  AlignedBuffer<std::int32_t> step_acc;        // [gate_channels], layer 0's input product
+  AlignedBuffer<std::int32_t> recurrent_acc;  // [layers, gate_channels]
+  std::int64_t bins_summed = 0;               // static: bins of the patch that step_acc has
+  AlignedBuffer<std::int32_t> step_acc;       // [gate_channels], layer 0's input product
 
   // Scratch.
-  AlignedBuffer<float> bin;                    // [padded_features]
-  AlignedBuffer<float> day_output;             // [padded_features]
-  AlignedBuffer<std::int32_t> input_acc;       // [gate_channels]
-  AlignedBuffer<float> gate_inputs;            // [gate_channels]
+  AlignedBuffer<float> bin;               // [padded_features]
+  AlignedBuffer<float> day_output;        // [padded_features]
+  AlignedBuffer<std::int32_t> input_acc;  // [gate_channels]
+  AlignedBuffer<float> gate_inputs;       // [gate_channels]
   AlignedBuffer<std::int32_t> out_acc;
   AlignedBuffer<float> outputs;
 };
@@ -54,8 +54,8 @@ class NativeStream {
 
   const NativeModel& model_;
   ThreadTeam& team_;
-  std::vector<DayScratch> day_;         // per member
-  std::vector<float> member_maximum_;   // per member, two sets by turns
+  std::vector<DayScratch> day_;        // per member
+  std::vector<float> member_maximum_;  // per member, two sets by turns
 };
 
 }  // namespace brainquant

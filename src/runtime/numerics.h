@@ -1,5 +1,5 @@
-// docs/numerics.md in scalar code: the definition that the reference engine runs and every kernel must equal. Kernels compiled for
-// newer instructions must include only the constants' part, kernel_constants.h.
+// docs/numerics.md in scalar code: the definition that the reference engine runs and every kernel must equal. Kernels
+// compiled for newer instructions must include only the constants' part, kernel_constants.h.
 #pragma once
 
 #include <algorithm>

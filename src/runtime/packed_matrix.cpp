@@ -6,8 +6,8 @@
 namespace brainquant {
 
 namespace {
-/// Groups taken at a time when there are more rows than one tile: a tile's weights (4 blocks * 128 groups * 64 bytes) stay in the first-level
-/// cache while the rows pass.
+/// Groups taken at a time when there are more rows than one tile: a tile's weights (4 blocks * 128 groups * 64 bytes)
+/// stay in the first-level cache while the rows pass.
 constexpr std::int64_t kGroupsAtATime = 128;
 }  // namespace
 
@@ -27,8 +27,8 @@ std::vector<std::int64_t> channels_by_unit_block(std::int64_t units) {
   return order;
 }
 
-PackedMatrix pack(const Int8Matrix& weight, const std::vector<float>& bias, const std::vector<std::int64_t>& channel_rows,
-                  std::int64_t run, const Kernel& kernel) {
+PackedMatrix pack(const Int8Matrix& weight, const std::vector<float>& bias,
+                  const std::vector<std::int64_t>& channel_rows, std::int64_t run, const Kernel& kernel) {
   const auto channels = static_cast<std::int64_t>(channel_rows.size());
   const std::int64_t runs = weight.cols / run;
   const std::int64_t padded_run = round_up(run, kBlockChannels);
@@ -43,8 +43,8 @@ PackedMatrix pack(const Int8Matrix& weight, const std::vector<float>& bias, cons
     const std::int64_t row = channel_rows[static_cast<std::size_t>(c)];
     if (row < 0) continue;
     const std::int8_t* from = weight.row(row);
-    std::int8_t* channel = packed.values.data() + (c / kBlockChannels) * packed.block_stride() +
-                           (c % kBlockChannels) * kGroupInputs;
+    std::int8_t* channel =
+        packed.values.data() + (c / kBlockChannels) * packed.block_stride() + (c % kBlockChannels) * kGroupInputs;
     std::int32_t sum = 0;
     for (std::int64_t i = 0; i < weight.cols; ++i) sum += from[i];
     for (std::int64_t r = 0; r < runs; ++r) {

@@ -10,23 +10,25 @@
 
 namespace brainquant {
 
-inline std::int64_t round_up(std::int64_t value, std::int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
+inline std::int64_t round_up(std::int64_t value, std::int64_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
 
 struct PackedMatrix {
-  std::int64_t block_count = 0;  // of 16 output channels
-  std::int64_t group_count = 0;  // of 4 inputs
-  AlignedBuffer<std::int8_t> values;   // [block][group][16][4]
-  AlignedBuffer<std::int32_t> start;   // [channel]: what a sum begins with, -activation_offset * sum of the weights
-  AlignedBuffer<float> scales;         // [channel]; 0 in padding
-  AlignedBuffer<float> biases;         // [channel]; 0 in padding
+  std::int64_t block_count = 0;       // of 16 output channels
+  std::int64_t group_count = 0;       // of 4 inputs
+  AlignedBuffer<std::int8_t> values;  // [block][group][16][4]
+  AlignedBuffer<std::int32_t> start;  // [channel]: what a sum begins with, -activation_offset * sum of the weights
+  AlignedBuffer<float> scales;        // [channel]; 0 in padding
+  AlignedBuffer<float> biases;        // [channel]; 0 in padding
 
   std::int64_t block_stride() const { return group_count * kGroupBytes; }
 };
 
-/// Packs `weight`. Channel c of the result is row channel_rows[c] (-1: padding). Inputs come in runs of `run` (a bin's features), each padded
-/// to a multiple of 16.
-PackedMatrix pack(const Int8Matrix& weight, const std::vector<float>& bias, const std::vector<std::int64_t>& channel_rows,
-                  std::int64_t run, const Kernel& kernel);
+/// Packs `weight`. Channel c of the result is row channel_rows[c] (-1: padding). Inputs come in runs of `run` (a bin's
+/// features), each padded to a multiple of 16.
+PackedMatrix pack(const Int8Matrix& weight, const std::vector<float>& bias,
+                  const std::vector<std::int64_t>& channel_rows, std::int64_t run, const Kernel& kernel);
 
 /// Channels in their own order, padded to whole blocks.
 std::vector<std::int64_t> channels_in_order(std::int64_t rows);
@@ -37,8 +39,8 @@ std::vector<std::int64_t> channels_by_unit_block(std::int64_t units);
 void begin_sums(const PackedMatrix& weights, std::int64_t block_begin, std::int64_t block_end, std::int64_t row_count,
                 std::int32_t* acc, std::int64_t acc_stride);
 
-/// Adds the products over groups [group_begin, group_end): acc[row][(block - block_begin) * 16 + channel]. rows[i] points at row i's
-/// activation of group 0.
+/// Adds the products over groups [group_begin, group_end): acc[row][(block - block_begin) * 16 + channel]. rows[i]
+/// points at row i's activation of group 0.
 void add_products(const Kernel& kernel, const PackedMatrix& weights, std::int64_t block_begin, std::int64_t block_end,
                   std::int64_t group_begin, std::int64_t group_end, const std::uint8_t* const* rows,
                   std::int64_t row_count, std::int32_t* acc, std::int64_t acc_stride);

@@ -1,10 +1,10 @@
 #include "runtime/reference_engine.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <utility>
-
-#include <fmt/format.h>
 
 #include "brainquant/support/error.h"
 #include "runtime/numerics.h"
@@ -23,8 +23,8 @@ struct QuantizedRow {
 struct ReferenceState : EngineState {
   std::int64_t session_index = 0;
   PatchBuffer patch;
-  std::vector<std::vector<float>> hidden;    // per layer
-  std::vector<QuantizedRow> hidden_row;      // the same, as it enters products
+  std::vector<std::vector<float>> hidden;  // per layer
+  std::vector<QuantizedRow> hidden_row;    // the same, as it enters products
 };
 
 class ReferenceEngine : public Engine {
@@ -39,7 +39,8 @@ class ReferenceEngine : public Engine {
     std::vector<Logits> results;
     for (const EngineInput& input : batch) {
       const std::int64_t steps = config().steps_of(input.bins);
-      Logits logits{steps, config().n_classes, std::vector<float>(static_cast<std::size_t>(steps * config().n_classes))};
+      Logits logits{steps, config().n_classes,
+                    std::vector<float>(static_cast<std::size_t>(steps * config().n_classes))};
       const std::unique_ptr<EngineState> state = make_state(input.session_index);
       float* next = logits.values.data();
       for (std::int64_t t = 0; t < input.bins && next < logits.values.data() + logits.values.size(); ++t) {
@@ -135,8 +136,8 @@ class ReferenceEngine : public Engine {
       const std::vector<float> gh = affine(s.hidden_row[k], layer.weight_hh, layer.bias_hh);
       std::vector<float>& h = s.hidden[k];
       for (std::size_t u = 0; u < units; ++u) {
-        h[u] = numerics::updated_state(gi[u], gi[units + u], gi[2 * units + u], gh[u], gh[units + u],
-                                       gh[2 * units + u], h[u]);
+        h[u] = numerics::updated_state(gi[u], gi[units + u], gi[2 * units + u], gh[u], gh[units + u], gh[2 * units + u],
+                                       h[u]);
       }
       s.hidden_row[k] = quantize_hidden(k, h);
       input = s.hidden_row[k];
@@ -157,8 +158,8 @@ void require_int8(const QuantizedModel& model, const std::string& engine) {
   }
   const std::int64_t widest = std::max(model.config.step_input_size(), model.config.n_units);
   if (widest > numerics::kWidestRow) {
-    throw UsageError(fmt::format("a row of {} values is too wide for exact int32 sums (at most {})", widest,
-                                 numerics::kWidestRow));
+    throw UsageError(
+        fmt::format("a row of {} values is too wide for exact int32 sums (at most {})", widest, numerics::kWidestRow));
   }
 }
 

@@ -14,7 +14,8 @@ std::unique_ptr<Engine> make_reference_engine(const QuantizedModel& model);
 /// The checks that every INT8 engine makes of a model.
 void require_int8(const QuantizedModel& model, const std::string& engine);
 
-/// y = softsign(x @ W + b) with a day layer left in fp32, summed in the order that docs/numerics.md gives. x, y [n_input_features].
+/// y = softsign(x @ W + b) with a day layer left in fp32, summed in the order that docs/numerics.md gives. x, y
+/// [n_input_features].
 void float_day_layer(const Matrix& weight, const std::vector<float>& bias, const float* x, float* y);
 
 }  // namespace brainquant

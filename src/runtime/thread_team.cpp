@@ -8,7 +8,8 @@ namespace brainquant {
 
 namespace {
 
-/// Long enough to bridge the time between two steps of a busy decoder, short enough not to burn a core between two bins.
+/// Long enough to bridge the time between two steps of a busy decoder, short enough not to burn a core between two
+/// bins.
 constexpr int kSpins = 4000;
 
 void pause_briefly() {

@@ -1,4 +1,5 @@
-// A persistent team of threads for many small pieces of work: the caller is member 0; the others wait by spinning, then sleep.
+// A persistent team of threads for many small pieces of work: the caller is member 0; the others wait by spinning, then
+// sleep.
 #pragma once
 
 #include <atomic>
@@ -27,7 +28,7 @@ class ThreadTeam {
   void serve(int member);
 
   const int size_;
-  alignas(64) std::atomic<std::uint32_t> round_{0};       // counts calls of run()
+  alignas(64) std::atomic<std::uint32_t> round_{0};  // counts calls of run()
   alignas(64) std::atomic<int> arrived_{0};
   alignas(64) std::atomic<std::uint32_t> generation_{0};  // counts barriers
   const std::function<void(int)>* work_ = nullptr;

@@ -1,13 +1,12 @@
 #include "brainquant/support/sha256.h"
 
+#include <fmt/format.h>
 #include <openssl/evp.h>
 
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <vector>
-
-#include <fmt/format.h>
 
 #include "brainquant/support/error.h"
 

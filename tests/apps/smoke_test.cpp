@@ -170,10 +170,10 @@ TEST(Smoke, StreamingSaysWordsAsTheyCome) {
   const ScratchFolder scratch;
   const fs::path csv = scratch / "r.csv";
   const fs::path lm_dir = std::string(BRAINQUANT_FIXTURES) + "/wfst/case1";
-  const ProgramResult run = evaluate_in(scratch, kModel,
-                                        {"--streaming", "--lm", "wfst", "--lm_dir", lm_dir.string(), "--lm_preset",
-                                         "published", "--output_csv", csv.string(), "--save_logits",
-                                         (scratch / "logits.h5").string()});
+  const ProgramResult run =
+      evaluate_in(scratch, kModel,
+                  {"--streaming", "--lm", "wfst", "--lm_dir", lm_dir.string(), "--lm_preset", "published",
+                   "--output_csv", csv.string(), "--save_logits", (scratch / "logits.h5").string()});
   ASSERT_EQ(run.exit_code, 0) << run.err;
   const CsvTable table(csv);
   const std::vector<std::string> labels = LogitsFileReader(scratch / "logits.h5").labels();

@@ -20,14 +20,16 @@ struct EditCounts {
 EditCounts edit_counts(const std::vector<int>& truth, const std::vector<int>& prediction);
 EditCounts edit_counts(const std::vector<std::string>& truth, const std::vector<std::string>& prediction);
 
-/// A column of two aligned sentences. "" stands for no word: the prediction's of a deletion, the truth's of an insertion.
+/// A column of two aligned sentences. "" stands for no word: the prediction's of a deletion, the truth's of an
+/// insertion.
 struct AlignedWords {
   std::string truth;
   std::string prediction;
 };
 
 /// One of the alignments that edit_counts() counts: where there are several, gaps come as early as they can.
-std::vector<AlignedWords> align_words(const std::vector<std::string>& truth, const std::vector<std::string>& prediction);
+std::vector<AlignedWords> align_words(const std::vector<std::string>& truth,
+                                      const std::vector<std::string>& prediction);
 
 /// Sums over trials; rate() is 100 * sum of distances / sum of true lengths, 0 when there is no truth.
 struct ErrorRate {

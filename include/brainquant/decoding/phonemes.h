@@ -14,12 +14,14 @@ namespace brainquant {
 inline constexpr int kBlankClass = 0;
 inline constexpr int kSilenceClass = 40;
 inline constexpr std::array<std::string_view, 41> kPhonemeNames = {
-    "BLANK", "AA", "AE", "AH", "AO", "AW", "AY", "B",  "CH", "D",  "DH", "EH", "ER", "EY", "F", "G", "HH", "IH", "IY", "JH", "K",
-    "L",     "M",  "N",  "NG", "OW", "OY", "P",  "R",  "S",  "SH", "T",  "TH", "UH", "UW", "V", "W", "Y",  "Z",  "ZH", "|"};
+    "BLANK", "AA", "AE", "AH", "AO", "AW", "AY", "B", "CH", "D", "DH", "EH", "ER", "EY",
+    "F",     "G",  "HH", "IH", "IY", "JH", "K",  "L", "M",  "N", "NG", "OW", "OY", "P",
+    "R",     "S",  "SH", "T",  "TH", "UH", "UW", "V", "W",  "Y", "Z",  "ZH", "|"};
 
 /// Index of the largest logit of each step; the lowest index among equals.
 std::vector<int> argmax_classes(const LogitsView& logits);
-/// The published order: blanks dropped first, then repeats merged (two equal phonemes split only by a blank become one).
+/// The published order: blanks dropped first, then repeats merged (two equal phonemes split only by a blank become
+/// one).
 std::vector<int> collapse_published(const std::vector<int>& classes);
 /// Textbook CTC: repeats merged first, then blanks dropped.
 std::vector<int> collapse_ctc(const std::vector<int>& classes);

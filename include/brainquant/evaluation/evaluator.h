@@ -19,10 +19,10 @@ struct EvaluationOutcome {
 
 /// What has been said of a trial so far.
 struct WordsSoFar {
-  std::string label;    // "t15.2023.08.11/trial_0000"
+  std::string label;      // "t15.2023.08.11/trial_0000"
   std::int64_t bins = 0;  // of 20 ms, smoothed, that have been decoded
-  std::string words;    // "" if none yet
-  bool final = false;   // the trial is over: its best sentence, rescored if that was asked for
+  std::string words;      // "" if none yet
+  bool final = false;     // the trial is over: its best sentence, rescored if that was asked for
 };
 /// Called whenever the words change, and at the end of each trial.
 using WordsListener = std::function<void(const WordsSoFar&)>;

@@ -31,7 +31,8 @@ struct SentenceExample {
   std::vector<AlignedWords> words;
 };
 
-/// The trials with the most wrong words, at most `count`, worst first (of equals the first ones); none without an error.
+/// The trials with the most wrong words, at most `count`, worst first (of equals the first ones); none without an
+/// error.
 std::vector<SentenceExample> worst_sentences(std::span<const TrialResult> trials, std::size_t count);
 
 }  // namespace brainquant

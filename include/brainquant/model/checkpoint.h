@@ -28,8 +28,8 @@ bool is_checkpoint_folder(const std::filesystem::path& path);
 std::string checkpoint_sha256(const std::filesystem::path& folder);
 
 /// Reads the model; the optimizer's tensors are never read. `folder` is MODEL or MODEL/checkpoint.
-/// Throws FileError (a missing file), FormatError (naming the file and the key or tensor: missing, extra, wrongly shaped,
-/// not finite, damaged).
+/// Throws FileError (a missing file), FormatError (naming the file and the key or tensor: missing, extra, wrongly
+/// shaped, not finite, damaged).
 Checkpoint load_checkpoint(const std::filesystem::path& folder, const RunContext& context = {});
 
 /// The decoder's configuration from args.yaml's text; `path` is for messages. Throws FormatError naming the key.

@@ -19,8 +19,8 @@ struct DecoderConfig {
   std::int64_t n_units = 768;
   std::int64_t n_layers = 5;
   std::int64_t n_classes = 41;
-  std::int64_t patch_size = 14;    // bins in a patch; 0: every bin is a step of its own
-  std::int64_t patch_stride = 4;   // bins from one patch to the next
+  std::int64_t patch_size = 14;       // bins in a patch; 0: every bin is a step of its own
+  std::int64_t patch_stride = 4;      // bins from one patch to the next
   std::vector<std::string> sessions;  // in the order of the day layers
   SmoothingConfig smoothing;
 

@@ -16,23 +16,24 @@ namespace brainquant {
 class ActivationViewer {
  public:
   virtual ~ActivationViewer() = default;
-  virtual void see_step_input(std::span<const float> /*day_output*/) {}               // [bins * n_input_features]
+  virtual void see_step_input(std::span<const float> /*day_output*/) {}                  // [bins * n_input_features]
   virtual void see_hidden(std::int64_t /*layer*/, std::span<const float> /*states*/) {}  // [steps * n_units]
 };
 
-/// What the GRU's weights are multiplied as. float16 is for weights that came from FP16: the same products, read from half the bytes,
-/// where LibTorch has them (x86 CPUs with AVX2); elsewhere it means float32.
+/// What the GRU's weights are multiplied as. float16 is for weights that came from FP16: the same products, read from
+/// half the bytes, where LibTorch has them (x86 CPUs with AVX2); elsewhere it means float32.
 enum class GruProducts { float32, float16 };
 
 class FloatDecoder {
  public:
-  /// `gpu_number` -1: CPU, else that GPU (plain LibTorch calls; untested for want of a GPU). Throws WorkError if LibTorch refuses.
+  /// `gpu_number` -1: CPU, else that GPU (plain LibTorch calls; untested for want of a GPU). Throws WorkError if
+  /// LibTorch refuses.
   FloatDecoder(const DecoderConfig& config, const DecoderWeights& weights, int gpu_number = -1,
                GruProducts products = GruProducts::float32);
   ~FloatDecoder();
 
-  /// Logits [steps, n_classes] of smoothed trials [bins, n_input_features] of the sessions given. Trials run side by side, padded
-  /// to the longest. May be called from several threads at once.
+  /// Logits [steps, n_classes] of smoothed trials [bins, n_input_features] of the sessions given. Trials run side by
+  /// side, padded to the longest. May be called from several threads at once.
   struct Input {
     const float* features = nullptr;
     std::int64_t bins = 0;
@@ -40,7 +41,8 @@ class FloatDecoder {
   };
   std::vector<std::vector<float>> decode(std::span<const Input> batch) const;
 
-  /// One trial alone, shown to `viewer`. The result does not depend on anything but the trial and LibTorch's number of threads.
+  /// One trial alone, shown to `viewer`. The result does not depend on anything but the trial and LibTorch's number of
+  /// threads.
   void observe(const Input& input, ActivationViewer& viewer) const;
 
   /// Day layer of one bin: x, y [n_input_features].

@@ -14,8 +14,8 @@
 
 namespace brainquant {
 
-/// Collects the magnitudes of one activation tensor and proposes its scale. Independent of the order of what it is shown, and of how it is
-/// spread over observers that are merged.
+/// Collects the magnitudes of one activation tensor and proposes its scale. Independent of the order of what it is
+/// shown, and of how it is spread over observers that are merged.
 class Observer {
  public:
   explicit Observer(ObserverKind kind) : kind_(kind) {}
@@ -29,15 +29,15 @@ class Observer {
  private:
   ObserverKind kind_;
   float maximum_ = 0;
-  int exponent_ = 0;                    // bins cover magnitudes below 2^exponent_
-  std::vector<std::uint64_t> counts_;   // kBins equal bins, once anything was seen
+  int exponent_ = 0;                   // bins cover magnitudes below 2^exponent_
+  std::vector<std::uint64_t> counts_;  // kBins equal bins, once anything was seen
 };
 
 struct CalibrationOptions {
   ObserverKind observer = ObserverKind::minmax;
-  std::int64_t samples = 1000;     // trials; all that there are if fewer, and said so
-  std::int64_t batch_size = 32;    // trials held in memory at once; does not change the result
-  int threads = 1;                 // does not change the result
+  std::int64_t samples = 1000;   // trials; all that there are if fewer, and said so
+  std::int64_t batch_size = 32;  // trials held in memory at once; does not change the result
+  int threads = 1;               // does not change the result
 };
 
 struct CalibrationResult {
@@ -45,8 +45,9 @@ struct CalibrationResult {
   std::vector<std::string> trials;
 };
 
-/// Runs the fp32 decoder over trials of `train` (smoothed as in evaluation), spread evenly over its sessions in a fixed order.
-/// Throws what reading throws, WorkError when no trial has a step or an activation is not finite (naming the trial): nothing is swallowed.
+/// Runs the fp32 decoder over trials of `train` (smoothed as in evaluation), spread evenly over its sessions in a fixed
+/// order. Throws what reading throws, WorkError when no trial has a step or an activation is not finite (naming the
+/// trial): nothing is swallowed.
 CalibrationResult calibrate(const Checkpoint& checkpoint, Dataset& train, const CalibrationOptions& options,
                             const RunContext& context = {});
 

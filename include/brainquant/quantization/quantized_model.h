@@ -47,17 +47,17 @@ struct QuantizedGruLayer {
 
 /// Scales of the activations that enter a product (static types): real = q * scale, zero point 0.
 struct ActivationScales {
-  float day_input = 1;             // smoothed features
-  float step_input = 1;            // the day layer's output, which the patches are made of
-  std::vector<float> hidden;       // per GRU layer: its hidden state, h0 included
+  float day_input = 1;        // smoothed features
+  float step_input = 1;       // the day layer's output, which the patches are made of
+  std::vector<float> hidden;  // per GRU layer: its hidden state, h0 included
 };
 
 /// What made the file. No paths, times or thread counts: the same input gives the same bytes.
 struct Provenance {
   std::string tool_version;
-  std::string source_sha256;                      // of best_checkpoint
-  std::vector<std::string> calibration_trials;    // "t15.2023.08.11/trial_0003", in the order used (static types)
-  std::optional<double> val_per;                  // what the checkpoint says of itself
+  std::string source_sha256;                    // of best_checkpoint
+  std::vector<std::string> calibration_trials;  // "t15.2023.08.11/trial_0003", in the order used (static types)
+  std::optional<double> val_per;                // what the checkpoint says of itself
 };
 
 struct QuantizedModel {
@@ -65,8 +65,8 @@ struct QuantizedModel {
   QuantizationOptions options;
   Provenance provenance;
 
-  /// Per session (W - I) transposed, [output feature, input feature]: y = softsign(x + x @ (W - I) + b). Empty when the day layers are
-  /// left in fp32.
+  /// Per session (W - I) transposed, [output feature, input feature]: y = softsign(x + x @ (W - I) + b). Empty when the
+  /// day layers are left in fp32.
   std::vector<WeightMatrix> day_residuals;
   /// Per session W as in the checkpoint, when the day layers are left in fp32.
   std::vector<Matrix> day_weights;

@@ -11,8 +11,9 @@
 
 namespace brainquant {
 
-/// INT8 by absolute maximum: scale = max|w| / 127 over the matrix or over each row, q = w / scale rounded to nearest even and clamped to
-/// -127..127, zero point 0: real = q * scale. A matrix or row that is all zero gets scale 1; a constant one c gives q = 127 * sign(c).
+/// INT8 by absolute maximum: scale = max|w| / 127 over the matrix or over each row, q = w / scale rounded to nearest
+/// even and clamped to -127..127, zero point 0: real = q * scale. A matrix or row that is all zero gets scale 1; a
+/// constant one c gives q = 127 * sign(c).
 Int8Matrix quantize_int8(const Matrix& weight, Granularity granularity);
 
 /// IEEE binary16 by round to nearest even; magnitudes above 65504 become 65504.
@@ -32,11 +33,11 @@ QuantizedModel quantize(const Checkpoint& checkpoint, const QuantizationOptions&
 
 /// One stored tensor, or a group of them (all day layers), as the user sees it.
 struct TensorReport {
-  std::string name;          // "gru.weight_ih_l0", "day_weights (45)"
+  std::string name;  // "gru.weight_ih_l0", "day_weights (45)"
   std::int64_t parameters = 0;
   int bits = 32;
-  std::string granularity;   // "per_tensor", "per_channel", "-"
-  std::int64_t bytes = 0;    // values and scales
+  std::string granularity;  // "per_tensor", "per_channel", "-"
+  std::int64_t bytes = 0;   // values and scales
   /// 10 log10(sum of w^2 / sum of (w - dequantized)^2); infinity when nothing was lost.
   double sqnr_db = 0;
 };

@@ -14,8 +14,8 @@ enum class Granularity { per_tensor, per_channel };
 enum class ObserverKind { minmax, percentile, histogram };
 enum class DayLayers { quantize, keep_float };
 
-// Names as in flags and files: "dynamic" "static" "static_per_channel"; "qint8" "float16"; "per_tensor" "per_channel"; "minmax"
-// "percentile" "histogram"; "quantize" "float". parse_* throw UsageError on any other name.
+// Names as in flags and files: "dynamic" "static" "static_per_channel"; "qint8" "float16"; "per_tensor" "per_channel";
+// "minmax" "percentile" "histogram"; "quantize" "float". parse_* throw UsageError on any other name.
 std::string name_of(QuantizationType value);
 std::string name_of(Dtype value);
 std::string name_of(Granularity value);
@@ -34,7 +34,7 @@ struct QuantizationOptions {
   std::optional<Granularity> weight_granularity;  // dynamic qint8 only
   std::optional<ObserverKind> observer;           // static types only
   DayLayers day_layers = DayLayers::quantize;
-  std::int64_t calibration_samples = 1000;        // static types only; trials
+  std::int64_t calibration_samples = 1000;  // static types only; trials
 
   /// Throws UsageError naming the options that contradict each other.
   void validate() const;

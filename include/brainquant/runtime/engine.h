@@ -15,7 +15,7 @@ namespace brainquant {
 struct EngineInput {
   const float* features = nullptr;  // [bins, n_input_features], after smoothing
   std::int64_t bins = 0;
-  std::int64_t session_index = 0;   // of the day layer
+  std::int64_t session_index = 0;  // of the day layer
 };
 
 /// Logits of one trial.
@@ -41,7 +41,8 @@ class Engine {
   virtual std::string instructions() const = 0;
   virtual const DecoderConfig& config() const = 0;
 
-  /// Logits of each trial, config().steps_of(bins) steps. For INT8 in `reference` and `native` each trial's logits are the same bit for bit, whatever else is in the batch.
+  /// Logits of each trial, config().steps_of(bins) steps. For INT8 in `reference` and `native` each trial's logits are
+  /// the same bit for bit, whatever else is in the batch.
   virtual std::vector<Logits> decode(std::span<const EngineInput> batch) = 0;
 
   /// A state at the start of a trial: every layer at h0, no bins.
@@ -52,8 +53,8 @@ class Engine {
   /// Takes one smoothed bin [n_input_features]. Returns true when it completes a step; its logits are then in `logits`
   /// [n_classes]. The same numbers as decode() of the whole trial (INT8: the same bits).
   virtual bool push(EngineState& state, const float* bin, float* logits) = 0;
-  /// Does ahead of time what the next step needs and is known already. Called or not, the results are the same; push() does what is
-  /// left to do.
+  /// Does ahead of time what the next step needs and is known already. Called or not, the results are the same; push()
+  /// does what is left to do.
   virtual void prepare(EngineState& /*state*/) {}
 };
 

@@ -12,10 +12,10 @@
 namespace brainquant {
 
 struct EngineOptions {
-  std::string engine;          // "reference", "libtorch", "native"; "" is the default for the model's dtype
-  std::string kernel;          // the native engine's kernel by name; "": $BRAINQUANT_KERNEL, or the CPU's best
-  int threads = 0;             // 0: all cores that this process may use
-  int gpu_number = -1;         // -1: CPU; only for fp32 and FP16, by LibTorch
+  std::string engine;   // "reference", "libtorch", "native"; "" is the default for the model's dtype
+  std::string kernel;   // the native engine's kernel by name; "": $BRAINQUANT_KERNEL, or the CPU's best
+  int threads = 0;      // 0: all cores that this process may use
+  int gpu_number = -1;  // -1: CPU; only for fp32 and FP16, by LibTorch
 
   /// Throws UsageError for an unknown engine or kernel, or a GPU number past those there.
   void validate() const;
@@ -26,7 +26,8 @@ struct EngineOptions {
 /// INT8 models run in any engine; FP16 ones in "libtorch" only (UsageError otherwise).
 std::unique_ptr<Engine> make_engine(const QuantizedModel& model, const EngineOptions& options);
 /// The fp32 model, in "libtorch" only (UsageError otherwise).
-std::unique_ptr<Engine> make_engine(const DecoderConfig& config, const DecoderWeights& weights, const EngineOptions& options);
+std::unique_ptr<Engine> make_engine(const DecoderConfig& config, const DecoderWeights& weights,
+                                    const EngineOptions& options);
 
 /// Names that --engine takes.
 std::vector<std::string> engine_names();

@@ -31,8 +31,7 @@ class FormatError : public Error {
   /// `where` names the field, record or trial inside the file ("" for the file as a whole).
   FormatError(const std::string& path, const std::string& where, const std::string& problem);
   /// "PATH: WHERE: found FOUND, expected EXPECTED".
-  FormatError(const std::string& path, const std::string& where, const std::string& found,
-              const std::string& expected);
+  FormatError(const std::string& path, const std::string& where, const std::string& found, const std::string& expected);
 };
 
 /// A language-model server that is absent, silent or gone.

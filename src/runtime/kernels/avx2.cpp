@@ -1,11 +1,10 @@
-// AVX2. vpmaddubsw adds two products of an unsigned and a signed byte with saturation to 16 bits, so activations must not be offset:
-// |x| times (w with x's sign) stays within 2 * 127 * 127 = 32,258 and is exact.
+// AVX2. vpmaddubsw adds two products of an unsigned and a signed byte with saturation to 16 bits, so activations must
+// not be offset: |x| times (w with x's sign) stays within 2 * 127 * 127 = 32,258 and is exact.
 #include <immintrin.h>
-
-#include "runtime/kernels/kernel.h"
 
 #include "runtime/kernels/avx256.h"
 #include "runtime/kernels/elementwise.h"
+#include "runtime/kernels/kernel.h"
 
 namespace brainquant {
 namespace {
@@ -25,8 +24,10 @@ struct SignedProduct {
 template <int Rows>
 void tile_of_rows(const TileArguments& t) {
   switch (t.block_count) {
-    case 1: return tile_256<SignedProduct, Rows, 1>(t);
-    default: return tile_256<SignedProduct, Rows, 2>(t);
+    case 1:
+      return tile_256<SignedProduct, Rows, 1>(t);
+    default:
+      return tile_256<SignedProduct, Rows, 2>(t);
   }
 }
 
@@ -53,8 +54,7 @@ using E = Elementwise<Avx256<0>>;
 }  // namespace
 
 extern const Kernel kAvx2Kernel;
-const Kernel kAvx2Kernel = {"avx2",        is_supported, 0,             4,        2,
-                            multiply_tile, E::affine,    E::day_output, E::gates, E::absolute_maximum,
-                            E::quantize};
+const Kernel kAvx2Kernel = {"avx2",   is_supported,        0,          4, 2, multiply_tile, E::affine, E::day_output,
+                            E::gates, E::absolute_maximum, E::quantize};
 
 }  // namespace brainquant

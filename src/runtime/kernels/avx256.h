@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "runtime/kernels/kernel.h"
+
 namespace brainquant {
 namespace {
 
@@ -36,8 +38,7 @@ struct Avx256 {
     const __m256i q = _mm256_cvtps_epi32(value);
     const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(q), _mm256_extracti128_si256(q, 1));
     const __m128i bytes = _mm_packs_epi16(words, words);
-    _mm_storel_epi64(reinterpret_cast<__m128i*>(to),
-                     _mm_xor_si128(bytes, _mm_set1_epi8(static_cast<char>(Offset))));
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(to), _mm_xor_si128(bytes, _mm_set1_epi8(static_cast<char>(Offset))));
   }
 };
 
@@ -45,7 +46,8 @@ inline __m256i broadcast(const std::uint8_t* x) {
   return _mm256_set1_epi32(*reinterpret_cast<const int __attribute__((may_alias, aligned(1)))*>(x));
 }
 
-// Every loop over a tile's registers is unrolled by force: an array that is still indexed at run time would live in memory.
+// Every loop over a tile's registers is unrolled by force: an array that is still indexed at run time would live in
+// memory.
 #define BRAINQUANT_UNROLL _Pragma("GCC unroll 16")
 
 /// The loops of a tile of Rows x Blocks blocks (two registers each), around Product::add(acc, x, weights).

@@ -1,5 +1,5 @@
-// AVX-512 with VNNI. vpdpbusd takes unsigned activations (q + 128) and signed weights and adds into int32 without saturating; the sums
-// start at -128 * (sum of the channel's weights), which takes the offset out again.
+// AVX-512 with VNNI. vpdpbusd takes unsigned activations (q + 128) and signed weights and adds into int32 without
+// saturating; the sums start at -128 * (sum of the channel's weights), which takes the offset out again.
 #include <immintrin.h>
 
 #include "runtime/kernels/elementwise.h"
@@ -33,11 +33,12 @@ inline __m512i broadcast(const std::uint8_t* x) {
   return _mm512_set1_epi32(*reinterpret_cast<const int __attribute__((may_alias, aligned(1)))*>(x));
 }
 
-// Every loop over a tile's registers is unrolled by force: an array that is still indexed at run time would live in memory.
+// Every loop over a tile's registers is unrolled by force: an array that is still indexed at run time would live in
+// memory.
 #define BRAINQUANT_UNROLL _Pragma("GCC unroll 32")
 
-/// Rows times Blocks sums stay in registers. `Chains` splits each sum over as many registers, for few rows, where the instruction's
-/// latency would be the limit.
+/// Rows times Blocks sums stay in registers. `Chains` splits each sum over as many registers, for few rows, where the
+/// instruction's latency would be the limit.
 template <int Rows, int Blocks, int Chains>
 void tile(const TileArguments& t) {
   __m512i sums[Rows][Blocks][Chains];
@@ -100,21 +101,31 @@ template <int Rows>
 void tile_of_rows(const TileArguments& t) {
   constexpr int kChains = Rows == 1 ? 4 : Rows == 2 ? 2 : 1;
   switch (t.block_count) {
-    case 1: return tile<Rows, 1, kChains>(t);
-    case 2: return tile<Rows, 2, kChains>(t);
-    case 3: return tile<Rows, 3, kChains>(t);
-    default: return tile<Rows, 4, kChains>(t);
+    case 1:
+      return tile<Rows, 1, kChains>(t);
+    case 2:
+      return tile<Rows, 2, kChains>(t);
+    case 3:
+      return tile<Rows, 3, kChains>(t);
+    default:
+      return tile<Rows, 4, kChains>(t);
   }
 }
 
 void multiply_tile(const TileArguments& t) {
   switch (t.row_count) {
-    case 1: return tile_of_rows<1>(t);
-    case 2: return tile_of_rows<2>(t);
-    case 3: return tile_of_rows<3>(t);
-    case 4: return tile_of_rows<4>(t);
-    case 5: return tile_of_rows<5>(t);
-    default: return tile_of_rows<6>(t);
+    case 1:
+      return tile_of_rows<1>(t);
+    case 2:
+      return tile_of_rows<2>(t);
+    case 3:
+      return tile_of_rows<3>(t);
+    case 4:
+      return tile_of_rows<4>(t);
+    case 5:
+      return tile_of_rows<5>(t);
+    default:
+      return tile_of_rows<6>(t);
   }
 }
 

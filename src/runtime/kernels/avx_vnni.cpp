@@ -2,10 +2,9 @@
 #include <cpuid.h>
 #include <immintrin.h>
 
-#include "runtime/kernels/kernel.h"
-
 #include "runtime/kernels/avx256.h"
 #include "runtime/kernels/elementwise.h"
+#include "runtime/kernels/kernel.h"
 
 namespace brainquant {
 namespace {
@@ -23,16 +22,21 @@ struct VnniProduct {
 template <int Rows>
 void tile_of_rows(const TileArguments& t) {
   switch (t.block_count) {
-    case 1: return tile_256<VnniProduct, Rows, 1>(t);
-    default: return tile_256<VnniProduct, Rows, 2>(t);
+    case 1:
+      return tile_256<VnniProduct, Rows, 1>(t);
+    default:
+      return tile_256<VnniProduct, Rows, 2>(t);
   }
 }
 
 void multiply_tile(const TileArguments& t) {
   switch (t.row_count) {
-    case 1: return tile_of_rows<1>(t);
-    case 2: return tile_of_rows<2>(t);
-    default: return tile_of_rows<3>(t);
+    case 1:
+      return tile_of_rows<1>(t);
+    case 2:
+      return tile_of_rows<2>(t);
+    default:
+      return tile_of_rows<3>(t);
   }
 }
 
@@ -48,8 +52,8 @@ using E = Elementwise<Avx256<128>>;
 }  // namespace
 
 extern const Kernel kAvxVnniKernel;
-const Kernel kAvxVnniKernel = {"avx_vnni",    is_supported, 128,           3,        2,
-                               multiply_tile, E::affine,    E::day_output, E::gates, E::absolute_maximum,
-                               E::quantize};
+const Kernel kAvxVnniKernel = {"avx_vnni", is_supported,        128,        3,
+                               2,          multiply_tile,       E::affine,  E::day_output,
+                               E::gates,   E::absolute_maximum, E::quantize};
 
 }  // namespace brainquant

@@ -1,5 +1,6 @@
-// The elementwise parts of docs/numerics.md over vectors of a type V. Included by each kernel's source, which is compiled for its own
-// instruction set; everything here has internal linkage so that no other source can end up with that code.
+// The elementwise parts of docs/numerics.md over vectors of a type V. Included by each kernel's source, which is
+// compiled for its own instruction set; everything here has internal linkage so that no other source can end up with
+// that code.
 //
 // V::width floats; V::Float and V::Int are its registers; the operations are the ones that these functions call.
 #pragma once
@@ -56,8 +57,8 @@ struct Elementwise {
     }
   }
 
-  static void gates(const std::int32_t* acc, float row_scale, const float* scales, const float* biases,
-                    const float* gi, std::int64_t unit_count, float* h) {
+  static void gates(const std::int32_t* acc, float row_scale, const float* scales, const float* biases, const float* gi,
+                    std::int64_t unit_count, float* h) {
     const Float s = V::all(row_scale);
     for (std::int64_t unit = 0; unit < unit_count; unit += 16) {
       const std::int64_t block = 3 * unit;  // 16 values of each gate

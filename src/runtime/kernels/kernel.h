@@ -1,8 +1,9 @@
-// The table of kernels: the inner loops of the native engine, one set per instruction set, all giving the bits of docs/numerics.md.
+// The table of kernels: the inner loops of the native engine, one set per instruction set, all giving the bits of
+// docs/numerics.md.
 //
-// Weights lie in blocks of 16 output channels: in a block, for each group of 4 inputs, 16 x 4 bytes. A vpdpbusd (or its equal) then takes a
-// group of 4 activations, broadcast, times one 64-byte line of weights. Another weight width would be another member of this table with a
-// packing of its own.
+// Weights lie in blocks of 16 output channels: in a block, for each group of 4 inputs, 16 x 4 bytes. A vpdpbusd (or its
+// equal) then takes a group of 4 activations, broadcast, times one 64-byte line of weights. Another weight width would
+// be another member of this table with a packing of its own.
 //
 // Included by sources compiled for different instruction sets, so there is no inline code here.
 #pragma once
@@ -17,22 +18,22 @@ inline constexpr std::int64_t kGroupBytes = kBlockChannels * kGroupInputs;
 
 /// A tile of an INT8 product: rows 1 to tile_rows, blocks 1 to tile_blocks.
 struct TileArguments {
-  const std::int8_t* weights;        // first block, at the first group
-  std::int64_t block_stride;         // bytes from one block to the next
-  const std::uint8_t* const* rows;   // activations of each row at the first group, offset by Kernel::activation_offset
-  std::int64_t row_offset;           // bytes added to each row's pointer, which gives a multiple of 4
+  const std::int8_t* weights;       // first block, at the first group
+  std::int64_t block_stride;        // bytes from one block to the next
+  const std::uint8_t* const* rows;  // activations of each row at the first group, offset by Kernel::activation_offset
+  std::int64_t row_offset;          // bytes added to each row's pointer, which gives a multiple of 4
   std::int64_t row_count;
   std::int64_t block_count;
   std::int64_t group_count;
-  std::int32_t* acc;                 // [row_count][acc_stride], 16 per block; added to
+  std::int32_t* acc;  // [row_count][acc_stride], 16 per block; added to
   std::int64_t acc_stride;
 };
 
 struct Kernel {
   const char* name;
   bool (*is_supported)();
-  /// Activations are stored as q + activation_offset in a byte: 128 where the product instruction takes unsigned activations,
-  /// 0 (two's complement) elsewhere.
+  /// Activations are stored as q + activation_offset in a byte: 128 where the product instruction takes unsigned
+  /// activations, 0 (two's complement) elsewhere.
   int activation_offset;
   int tile_rows;
   int tile_blocks;
@@ -47,8 +48,8 @@ struct Kernel {
   /// out = softsign(affine + x).
   void (*day_output)(const std::int32_t* acc, float row_scale, const float* scales, const float* biases, const float* x,
                      std::int64_t count, float* out);
-  /// One step of `unit_count` units: acc, scales and biases of the recurrent product and gi lie as [unit block][r, z, n][16]. h is
-  /// updated in place.
+  /// One step of `unit_count` units: acc, scales and biases of the recurrent product and gi lie as [unit block][r, z,
+  /// n][16]. h is updated in place.
   void (*gates)(const std::int32_t* acc, float row_scale, const float* scales, const float* biases, const float* gi,
                 std::int64_t unit_count, float* h);
   float (*absolute_maximum)(const float* values, std::int64_t count);

@@ -1,8 +1,8 @@
 #include "runtime/kernels/kernel_table.h"
 
-#include <cstdlib>
-
 #include <fmt/format.h>
+
+#include <cstdlib>
 
 #include "brainquant/support/error.h"
 
@@ -18,9 +18,12 @@ extern const Kernel kAvx512VnniKernel;
 const std::vector<const Kernel*>& all_kernels() {
   static const std::vector<const Kernel*> kernels = {
 #if defined(BRAINQUANT_X86_KERNELS)
-      &kAvx512VnniKernel, &kAvxVnniKernel, &kAvx2Kernel,
+    &kAvx512VnniKernel,
+    &kAvxVnniKernel,
+    &kAvx2Kernel,
 #endif
-      &kPortableKernel};
+    &kPortableKernel
+  };
   return kernels;
 }
 
