@@ -14,8 +14,8 @@ namespace {
 
 // A line for each change, so that a log and a terminal show the same; "=" marks what stays.
 void print_words(const brainquant::WordsSoFar& said) {
-  fmt::print("{} {:6.2f} s {} {}\n", said.label, 0.02 * static_cast<double>(said.bins), said.final ? "=" : ":",
-             said.words);
+  fmt::print("{} {:6.2f} s {} {}\n", said.label, brainquant::kSecondsPerBin * static_cast<double>(said.bins),
+             said.final ? "=" : ":", said.words);
   std::fflush(stdout);
 }
 

@@ -27,12 +27,15 @@ std::string WfstLanguageModel::description() const {
   return "wfst:" + (folder.has_filename() ? folder : folder.parent_path()).filename().string();
 }
 
-std::vector<SentenceCandidate> WfstLanguageModel::decode(const LogitsView& logits, const RunContext& context) {
-  if (logits.classes != kGraphClasses) {
-    throw UsageError(
-        fmt::format("a language model needs {} classes, the decoder has {}", kGraphClasses, logits.classes));
+WfstStream WfstLanguageModel::stream(std::int64_t classes) const {
+  if (classes != kGraphClasses) {
+    throw UsageError(fmt::format("a language model needs {} classes, the decoder has {}", kGraphClasses, classes));
   }
-  WfstStream decoder = stream();
+  return WfstStream(graph_, options_);
+}
+
+std::vector<SentenceCandidate> WfstLanguageModel::decode(const LogitsView& logits, const RunContext& context) {
+  WfstStream decoder = stream(logits.classes);
   for (std::int64_t t = 0; t < logits.steps; ++t) {
     if (t % kStepsBetweenChecks == 0) context.cancel.check();
     decoder.push(logits.values + t * logits.classes);

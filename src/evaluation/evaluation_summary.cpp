@@ -188,7 +188,7 @@ EvaluationSummary summary_of(const ordered_json& json) {
   if (!json.at("language_model").is_null()) json.at("language_model").get_to(summary.language_model);
   json.at("language_model_seconds").get_to(summary.language_model_seconds);
   summary.wer = grouped_of(json.at("wer"));
-  if (json.contains("worst_sentences")) {  // not in files of 0.1.0's first days
+  if (json.contains("worst_sentences")) {  // a field that was added to the version
     for (const ordered_json& example : json.at("worst_sentences"))
       summary.worst_sentences.push_back(example_of(example));
   }

@@ -136,7 +136,7 @@ void Evaluation::describe() {
 std::unique_ptr<LiveWords> Evaluation::live_words() const {
   const auto* embedded = dynamic_cast<const WfstLanguageModel*>(language_model_.get());
   if (!options_.streaming || embedded == nullptr || !on_words_) return nullptr;
-  return std::make_unique<LiveWords>(*embedded, on_words_);
+  return std::make_unique<LiveWords>(*embedded, model_.config.n_classes, on_words_);
 }
 
 void Evaluation::decode_trials() {
@@ -163,7 +163,7 @@ void Evaluation::decode_trials() {
           results.push_back(result_of(decoded));
           logits.push_back(std::move(decoded.logits));
           summary_.timing.trials += 1;
-          summary_.timing.signal_seconds += 0.02 * static_cast<double>(results.back().bins);
+          summary_.timing.signal_seconds += kSecondsPerBin * static_cast<double>(results.back().bins);
           summary_.timing.model_seconds += results.back().model_seconds;
         }
         journal_->add(results, logits);
@@ -171,6 +171,11 @@ void Evaluation::decode_trials() {
       },
       times, context_);
   summary_.timing.wall_seconds = seconds_since(start);
+  if (words != nullptr) {  // the sentence stage has only to make the others, of an earlier run's trials
+    for (const auto& [index, sentence] : words->sentences()) {
+      journal_->add_sentence(index, options_.language_model.fingerprint(), sentence.text, sentence.seconds);
+    }
+  }
   if (options_.streaming && !times.work.empty()) {
     summary_.step =
         StepReport{summarize_seconds(times.work), summarize_seconds(times.last_bin), step_budget_ms(model_.config)};

@@ -14,7 +14,9 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 
 }  // namespace
 
-double step_budget_ms(const DecoderConfig& config) { return 20.0 * static_cast<double>(config.bins_between_steps()); }
+double step_budget_ms(const DecoderConfig& config) {
+  return 1e3 * kSecondsPerBin * static_cast<double>(config.bins_between_steps());
+}
 
 double quantile(std::vector<double> values, double p) {
   if (values.empty()) return 0;

@@ -1,6 +1,9 @@
 // Words while the logits come: the embedded language model beside a streaming run.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <map>
 #include <string>
 
 #include "brainquant/decoding/wfst_language_model.h"
@@ -11,36 +14,28 @@ namespace brainquant {
 
 class LiveWords final : public StreamWatcher {
  public:
-  /// Both must outlive it.
-  LiveWords(const WfstLanguageModel& language_model, const WordsListener& listener)
-      : language_model_(language_model), listener_(listener), stream_(language_model.stream()) {}
+  struct Sentence {
+    std::string text;
+    double seconds = 0;  // in the language model
+  };
 
-  void begin(const Trial& trial) override {
-    said_ = {trial.session + "/" + trial.name, 0, "", false};
-    stream_.reset();
-  }
+  /// Both must outlive it. Throws UsageError when the decoder's classes are not the language model's.
+  LiveWords(const WfstLanguageModel& language_model, std::int64_t classes, const WordsListener& listener);
 
-  void step(const float* logits, std::int64_t bins) override {
-    stream_.push(logits);
-    said_.bins = bins;
-    std::string words = stream_.partial();
-    if (words == said_.words) return;
-    said_.words = std::move(words);
-    listener_(said_);
-  }
+  void begin(const Trial& trial) override;
+  void step(const float* logits, std::int64_t bins) override;
+  void end() override;
 
-  void end() override {
-    const std::vector<SentenceCandidate> candidates = language_model_.rescore(stream_.finish());
-    said_.words = candidates.empty() ? "" : candidates.front().sentence;
-    said_.final = true;
-    listener_(said_);
-  }
+  /// What the trials seen so far ended with, by index: what WfstLanguageModel::decode() says of the same logits.
+  const std::map<std::size_t, Sentence>& sentences() const { return sentences_; }
 
  private:
   const WfstLanguageModel& language_model_;
   const WordsListener& listener_;
   WfstStream stream_;
+  std::size_t index_ = 0;  // of the trial
   WordsSoFar said_;
+  std::map<std::size_t, Sentence> sentences_;
 };
 
 }  // namespace brainquant

@@ -87,7 +87,7 @@ std::vector<std::string> facts(const Comparison& comparison) {
   std::vector<std::string> lines;
   if (const EvaluationSummary* any = comparison.any_evaluation()) {
     double seconds = 0;
-    for (const TrialScore& trial : any->trials) seconds += 0.02 * static_cast<double>(trial.bins);
+    for (const TrialScore& trial : any->trials) seconds += kSecondsPerBin * static_cast<double>(trial.bins);
     lines.push_back(
         fmt::format("{} trials ({}), {:.0f} s of signal{}", any->trials.size(), comparison.eval_type, seconds,
                     comparison.for_testing ? "; for testing: --sessions or --max_trials left trials out" : ""));

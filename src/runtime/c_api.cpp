@@ -27,8 +27,6 @@ namespace {
 
 using namespace brainquant;
 
-constexpr double kBinSeconds = 0.02;
-
 /// What models and their decoders share: an engine serves one call at a time.
 struct OpenModel {
   std::string method;
@@ -241,7 +239,7 @@ double bq_model_step_seconds(const bq_model* model) {
   double seconds = 0;
   const int status = guarded([&]() -> int {
     require(model, "model");
-    seconds = kBinSeconds * static_cast<double>(model->open->config().bins_between_steps());
+    seconds = kSecondsPerBin * static_cast<double>(model->open->config().bins_between_steps());
     return BQ_OK;
   });
   return status == BQ_OK ? seconds : status;

@@ -61,7 +61,7 @@ TEST(WfstLanguageModel, StreamingGivesTheSameBitsAndWordsOnTheWay) {
   const WfstCase fixture("case6");
   WfstLanguageModel model(fixture.folder, fixture.options);
   const auto expected = model.decode(view_of(fixture), RunContext());
-  WfstStream stream = model.stream();
+  WfstStream stream = model.stream(kGraphClasses);
   EXPECT_EQ(stream.partial(), "");
   for (int trial = 0; trial < 2; ++trial) {
     std::size_t changes = 0;
@@ -93,6 +93,7 @@ TEST(WfstLanguageModel, RefusesLogitsThatAreNone) {
   const WfstCase fixture("case0");
   WfstLanguageModel model(fixture.folder, fixture.options);
   EXPECT_THROW(model.decode({fixture.logits.data(), 1, 40}, RunContext()), UsageError);
+  EXPECT_THROW(model.stream(42), UsageError);
   std::vector<float> logits = fixture.logits;
   for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
     logits[2 * kGraphClasses + 3] = bad;
@@ -180,7 +181,7 @@ TEST_F(StepByStep, SymbolsThatAreNoWordsAreNotSaid) {
   write_bytes(folder_ / "TLG.fst", test::vector_fst({{0.0F, {{3, 1, 0.0F, 0}, {2, 4, 0.0F, 0}, {1, 3, 0.0F, 0}}}}));
   const auto logits = logits_of("asa", 0.9);
   WfstLanguageModel model(folder_.path(), options_with(1.0F, 1.0F));
-  WfstStream stream = model.stream();
+  WfstStream stream = model.stream(kGraphClasses);
   for (int t = 0; t < 3; ++t) stream.push(logits.data() + t * kGraphClasses);
   EXPECT_EQ(stream.partial(), "a a");
   EXPECT_EQ(stream.finish()[0].sentence, "a a");

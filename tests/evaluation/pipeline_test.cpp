@@ -2,14 +2,18 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
 #include <cmath>
 #include <map>
 #include <set>
+#include <thread>
 
 #include "brainquant/model/checkpoint.h"
 #include "brainquant/model/smoothing.h"
 #include "brainquant/support/atomic_file.h"
 #include "brainquant/support/error.h"
+#include "evaluation/bounded_queue.h"
 
 namespace brainquant {
 namespace {
@@ -98,6 +102,24 @@ class FakeEngine : public Engine {
  private:
   DecoderConfig config_;
 };
+
+TEST(BoundedQueue, WaitsUntilTheLastItemIsTaken) {
+  BoundedQueue<int> queue(2);
+  EXPECT_TRUE(queue.wait_until_empty());
+  queue.push(1);
+  std::atomic<bool> taken{false};
+  std::thread consumer([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    taken = true;
+    queue.pop();
+  });
+  EXPECT_TRUE(queue.wait_until_empty());
+  EXPECT_TRUE(taken);
+  consumer.join();
+  queue.push(2);
+  queue.stop();
+  EXPECT_FALSE(queue.wait_until_empty());
+}
 
 class PipelineTest : public ::testing::Test {
  protected:

@@ -8,6 +8,7 @@
 #include "brainquant/io/csv.h"
 #include "brainquant/io/hdf5_logits.h"
 #include "brainquant/reporting/child_process.h"
+#include "brainquant/reporting/evaluation_text.h"
 #include "brainquant/reporting/text_table.h"
 #include "brainquant/support/error.h"
 #include "io/scratch_folder.h"
@@ -25,6 +26,15 @@ void write_logits(const fs::path& path, const std::vector<std::vector<float>>& t
         {"s", "trial_" + std::to_string(i), 1, static_cast<std::int64_t>(i), steps, classes, trials[i].data()});
   }
   writer.flush();
+}
+
+TEST(ExampleText, HandWorked) {
+  const SentenceExample example{"s/trial_0003", {{"i", "i"}, {"", "knead"}, {"need", "the"}, {"water", ""}}};
+  EXPECT_EQ(example_text(example),
+            "s/trial_0003\n"
+            "  true      i ***** NEED WATER\n"
+            "  predicted i KNEAD THE  *****\n");
+  EXPECT_EQ(example_text({"s/t", {{"yes", ""}, {"", "a"}}}), "s/t\n  true      YES *\n  predicted *** A\n");
 }
 
 TEST(LogitsDifference, IsTheHandWorkedCase) {

@@ -28,9 +28,9 @@ class WfstLanguageModel final : public LanguageModel {
   /// UsageError when the logits don't have 41 classes, WorkError when one is not finite, Interrupted.
   std::vector<SentenceCandidate> decode(const LogitsView& logits, const RunContext& context) override;
 
-  /// A decoder for one trial at a time, for words while the logits are still coming. Rescoring, if any, is the caller's
-  /// step: rescore(stream.finish()).
-  WfstStream stream() const { return WfstStream(graph_, options_); }
+  /// A decoder for one trial at a time, for words while the logits, with so many classes, are still coming. Rescoring,
+  /// if any, is the caller's step: rescore(stream.finish()). Throws UsageError when there aren't 41 classes.
+  WfstStream stream(std::int64_t classes) const;
   /// The list rescored, or as it came without a rescoring model.
   std::vector<SentenceCandidate> rescore(std::vector<SentenceCandidate> candidates) const;
 

@@ -31,9 +31,9 @@ using WordsListener = std::function<void(const WordsSoFar&)>;
 /// or not at all. Finished trials are kept in a journal (`<output_csv>.partial`, or
 /// quantized_rnn_{val|test}_results.partial beside the model) until then, so that a run that was killed goes on; the
 /// journal of another model, data set or set of options is not used. When the language model fails or the run is
-/// interrupted meanwhile, the CSV and JSON with the phoneme results have been written. Throws UsageError, FileError,
+/// interrupted meanwhile, the CSV and JSON with the phoneme results have been written. When streaming with the language
+/// model "wfst", `on_words` gets the words while they come, on the caller's thread. Throws UsageError, FileError,
 /// FormatError, WorkError, ServerError, Interrupted.
-/// `on_words` is called when `streaming` with the language model "wfst": words while they come.
 EvaluationOutcome evaluate(const EvaluationOptions& options, const RunContext& context = {},
                            const WordsListener& on_words = {});
 

@@ -14,6 +14,9 @@ struct SmoothingConfig {
   std::int64_t smooth_kernel_size = 100;  // bins; nominal, the taps kept are far fewer
 };
 
+/// Length of a bin, as the recordings have it.
+inline constexpr double kSecondsPerBin = 0.02;
+
 struct DecoderConfig {
   std::int64_t n_input_features = 512;
   std::int64_t n_units = 768;
