@@ -186,10 +186,11 @@ class LanguageModelRun : public ::testing::Test {
                  "--redis_host",  "127.0.0.1",    "--redis_port",     port} +
            data_flags();
   }
-  // Phonemes are done once the phoneme CSV is there; the program then waits for the server.
+  // Phonemes are done once their CSV and JSON are there (either may come first); the program then waits for the server.
   void wait_for_phonemes() const {
-    for (int i = 0; i < 6000 && !fs::exists(csv_); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    ASSERT_TRUE(fs::exists(csv_));
+    const auto saved = [this] { return fs::exists(csv_) && fs::exists(json_); };
+    for (int i = 0; i < 6000 && !saved(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    ASSERT_TRUE(saved());
   }
   void expect_phonemes_are_saved() const {
     EXPECT_EQ(bytes_of(csv_).substr(0, 35), "session,block,trial,pred_phonemes,t");
@@ -242,6 +243,7 @@ TEST_F(LanguageModelRun, KilledOneGoesOnWhereItWas) {
 TEST_F(LanguageModelRun, InterruptedOneExitsWith130) {
   for (const int signal : {SIGINT, SIGTERM}) {
     fs::remove(csv_);
+    fs::remove(json_);
     const SilentServer silent;
     RunningProgram run("evaluate_quantized_model", flags(silent.port()), scratch_.path());
     wait_for_phonemes();
