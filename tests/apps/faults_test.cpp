@@ -186,7 +186,8 @@ class LanguageModelRun : public ::testing::Test {
                  "--redis_host",  "127.0.0.1",    "--redis_port",     port} +
            data_flags();
   }
-  // Phonemes are done once their CSV and JSON are there (either may come first); the program then waits for the server.
+  // Phonemes are done once their CSV and JSON are there, the JSON a moment later; then the program waits
+  // for the server.
   void wait_for_phonemes() const {
     const auto saved = [this] { return fs::exists(csv_) && fs::exists(json_); };
     for (int i = 0; i < 6000 && !saved(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
