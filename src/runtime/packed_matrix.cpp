@@ -1,6 +1,7 @@
 #include "runtime/packed_matrix.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 
 namespace brainquant {
@@ -9,6 +10,74 @@ namespace {
 /// Groups taken at a time when there are more rows than one tile: a tile's weights (4 blocks * 128 groups * 64 bytes)
 /// stay in the first-level cache while the rows pass.
 constexpr std::int64_t kGroupsAtATime = 128;
+
+bool pair_fits(int a, int b, int limit) {
+  return std::max(a, 0) + std::max(b, 0) <= limit && std::min(a, 0) + std::min(b, 0) >= -limit;
+}
+
+/// Of 8 channels and one group.
+bool all_pairs_fit(const std::int8_t* weights, int limit) {
+  bool all = true;
+  for (std::int64_t i = 0; i < kListedBytes; i += 2) all &= pair_fits(weights[i], weights[i + 1], limit);
+  return all;
+}
+
+/// Moves what the pairs have beyond the limit from `weights` to `beyond`: off the larger of the two.
+void split_pairs(std::int8_t* weights, int limit, std::int8_t* beyond) {
+  for (std::int64_t i = 0; i < kListedBytes; i += 2) {
+    const int a = weights[i], b = weights[i + 1];
+    if (pair_fits(a, b, limit)) continue;
+    const bool first_is_larger = std::abs(a) >= std::abs(b);
+    const int larger = first_is_larger ? a : b, smaller = first_is_larger ? b : a;
+    const int kept = (larger > 0 ? limit : -limit) - smaller;
+    const std::int64_t at = first_is_larger ? i : i + 1;
+    weights[at] = static_cast<std::int8_t>(kept);
+    beyond[at] = static_cast<std::int8_t>(larger - kept);
+  }
+}
+
+Outliers take_outliers(PackedMatrix& packed, int limit) {
+  Outliers outliers;
+  std::vector<std::int8_t> values;
+  for (std::int64_t half = 0; half < 2 * packed.block_count; ++half) {
+    outliers.first.push_back(static_cast<std::int64_t>(outliers.groups.size()));
+    std::int8_t* weights = packed.values.data() + half / 2 * packed.block_stride() + half % 2 * kListedBytes;
+    for (std::int64_t group = 0; group < packed.group_count; ++group, weights += kGroupBytes) {
+      if (all_pairs_fit(weights, limit)) continue;
+      outliers.groups.push_back(static_cast<std::int32_t>(group));
+      values.resize(values.size() + kListedBytes);
+      split_pairs(weights, limit, values.data() + values.size() - kListedBytes);
+    }
+  }
+  outliers.first.push_back(static_cast<std::int64_t>(outliers.groups.size()));
+  if (outliers.groups.empty()) return {};
+  outliers.values = AlignedBuffer<std::int8_t>(static_cast<std::int64_t>(values.size()));
+  std::memcpy(outliers.values.data(), values.data(), values.size());
+  return outliers;
+}
+
+/// The outliers' share of half a block's products over groups [group_begin, group_end).
+void add_outliers(const Kernel& kernel, const Outliers& outliers, std::int64_t half, std::int64_t group_begin,
+                  std::int64_t group_end, const std::uint8_t* const* rows, std::int64_t row_count, std::int32_t* acc,
+                  std::int64_t acc_stride) {
+  const auto all = outliers.groups.begin();
+  const auto first = all + outliers.first[static_cast<std::size_t>(half)],
+             last = all + outliers.first[static_cast<std::size_t>(half) + 1];
+  const auto begin = std::lower_bound(first, last, group_begin), end = std::lower_bound(begin, last, group_end);
+  if (begin == end) return;
+  ListedGroups listed;
+  listed.weights = outliers.values.data() + (begin - all) * kListedBytes;
+  listed.groups = &*begin;
+  listed.group_count = end - begin;
+  listed.acc_stride = acc_stride;
+  for (std::int64_t row = 0; row < row_count; row += listed.row_count) {
+    listed.row_count = std::min<std::int64_t>(kernel.tile_rows, row_count - row);
+    listed.rows = rows + row;
+    listed.acc = acc + row * acc_stride;
+    kernel.multiply_listed(listed);
+  }
+}
+
 }  // namespace
 
 std::vector<std::int64_t> channels_in_order(std::int64_t rows) {
@@ -57,6 +126,7 @@ PackedMatrix pack(const Int8Matrix& weight, const std::vector<float>& bias,
     packed.scales[c] = weight.scale(row);
     packed.biases[c] = bias[static_cast<std::size_t>(row)];
   }
+  if (kernel.pair_limit > 0) packed.outliers = take_outliers(packed, kernel.pair_limit);
   return packed;
 }
 
@@ -86,6 +156,11 @@ void add_products(const Kernel& kernel, const PackedMatrix& weights, std::int64_
         tile.acc = acc + row * acc_stride + (block - block_begin) * kBlockChannels;
         kernel.multiply_tile(tile);
       }
+    }
+    if (weights.outliers.groups.empty()) continue;
+    for (std::int64_t half = 2 * block; half < 2 * (block + tile.block_count); ++half) {
+      add_outliers(kernel, weights.outliers, half, group_begin, group_end, rows, row_count,
+                   acc + (half - 2 * block_begin) * kListedChannels, acc_stride);
     }
   }
 }

@@ -14,6 +14,15 @@ inline std::int64_t round_up(std::int64_t value, std::int64_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
 }
 
+/// What pairs of weights have beyond a kernel's pair_limit. It stands in few groups of a trained matrix; those are
+/// listed for each half of a block.
+struct Outliers {
+  std::vector<std::int64_t>
+      first;  // [2 * block_count + 1]: where each half's groups begin below; empty if none has any
+  std::vector<std::int32_t> groups;   // ascending in a half
+  AlignedBuffer<std::int8_t> values;  // [groups.size()][8][4]
+};
+
 struct PackedMatrix {
   std::int64_t block_count = 0;       // of 16 output channels
   std::int64_t group_count = 0;       // of 4 inputs
@@ -21,6 +30,8 @@ struct PackedMatrix {
   AlignedBuffer<std::int32_t> start;  // [channel]: what a sum begins with, -activation_offset * sum of the weights
   AlignedBuffer<float> scales;        // [channel]; 0 in padding
   AlignedBuffer<float> biases;        // [channel]; 0 in padding
+
+  Outliers outliers;  // `values` and these added up are the weights
 
   std::int64_t block_stride() const { return group_count * kGroupBytes; }
 };

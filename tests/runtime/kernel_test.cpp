@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <string>
@@ -45,6 +46,16 @@ constexpr Pattern kPatterns[] = {{"random", -127, 127, -127, 127},       {"both 
                                  {"both -127", -127, -127, -127, -127},  {"zero activations", 0, 0, -127, 127},
                                  {"zero weights", -127, 127, 0, 0}};
 
+/// Pairs of one sign beyond the limit are brought to it exactly.
+void keep_pairs_within(int limit, std::vector<int>& channel) {
+  for (std::size_t i = 0; i < channel.size(); i += 2) {
+    const int a = channel[i];
+    int& b = channel[i + 1];
+    if (a > 0 && b > 0) b = std::min(b, limit - a);
+    if (a < 0 && b < 0) b = std::max(b, -limit - a);
+  }
+}
+
 /// One product of `rows` x `blocks` over `groups`, with strides and offsets larger than they need to be; guards around
 /// the sums.
 void check_tile(const Kernel& kernel, const Pattern& pattern, std::int64_t rows, std::int64_t blocks,
@@ -65,6 +76,9 @@ void check_tile(const Kernel& kernel, const Pattern& pattern, std::int64_t rows,
     for (std::int64_t i = 0; i < inputs; ++i) {
       row.push_back(static_cast<int>(random.integer(pattern.lowest_activation, pattern.highest_activation)));
     }
+  }
+  if (kernel.pair_limit > 0) {
+    for (auto& channel : weight) keep_pairs_within(kernel.pair_limit, channel);
   }
   std::vector<std::int8_t> packed(static_cast<std::size_t>(blocks * block_stride), 99);  // 99 where nothing may be read
   for (std::int64_t c = 0; c < channels; ++c) {
@@ -118,6 +132,51 @@ TEST_P(EveryKernel, ProductsAreExact) {
 TEST_P(EveryKernel, WidestProductDoesNotSaturate) {
   check_tile(kernel(), kPatterns[1], 1, 1, 7168 / kGroupInputs);
   check_tile(kernel(), kPatterns[2], kernel().tile_rows, kernel().tile_blocks, 7168 / kGroupInputs);
+}
+
+TEST_P(EveryKernel, ListedGroupsAreExact) {
+  if (kernel().pair_limit == 0) GTEST_SKIP() << "takes any pair of weights";
+  constexpr std::int64_t kStride = kListedChannels + 3;
+  RandomNumbers random(5);
+  for (const Pattern& pattern : kPatterns) {
+    for (const std::vector<std::int32_t>& groups : {std::vector<std::int32_t>{4}, {0, 1, 2, 3, 4}, {0, 3, 4}}) {
+      std::vector<std::vector<int>> weight(kListedChannels);
+      for (auto& channel : weight) {
+        for (std::size_t i = 0; i < groups.size() * 4; ++i) {
+          channel.push_back(static_cast<int>(random.integer(pattern.lowest_weight, pattern.highest_weight)));
+        }
+        keep_pairs_within(kernel().pair_limit, channel);
+      }
+      std::vector<std::int8_t> packed;
+      for (std::size_t g = 0; g < groups.size(); ++g) {
+        for (const auto& channel : weight) {
+          for (std::size_t i = 4 * g; i < 4 * g + 4; ++i) packed.push_back(static_cast<std::int8_t>(channel[i]));
+        }
+      }
+      const std::int64_t rows = kernel().tile_rows;
+      std::vector<std::vector<std::uint8_t>> bytes(static_cast<std::size_t>(rows));
+      std::vector<const std::uint8_t*> row_at;
+      for (auto& row : bytes) {
+        for (int i = 0; i < 20; ++i) {
+          const std::int64_t q = random.integer(pattern.lowest_activation, pattern.highest_activation);
+          row.push_back(static_cast<std::uint8_t>(q + kernel().activation_offset));
+        }
+        row_at.push_back(row.data());
+      }
+      std::vector<std::int32_t> acc(static_cast<std::size_t>(rows * kStride), 1000), expected = acc;
+      for (std::size_t m = 0; m < bytes.size(); ++m) {
+        for (std::size_t c = 0; c < weight.size(); ++c) {
+          for (std::size_t i = 0; i < weight[c].size(); ++i) {
+            const auto input = static_cast<std::size_t>(groups[i / 4] * 4) + i % 4;
+            expected[m * kStride + c] += bytes[m][input] * weight[c][i];
+          }
+        }
+      }
+      kernel().multiply_listed({packed.data(), groups.data(), row_at.data(), rows,
+                                static_cast<std::int64_t>(groups.size()), acc.data(), kStride});
+      ASSERT_EQ(acc, expected) << pattern.name << ", " << groups.size() << " groups";
+    }
+  }
 }
 
 // ---- elementwise parts ----

@@ -10,8 +10,6 @@
 namespace brainquant {
 namespace {
 
-/// Offset is what store_rounded adds to a quantized byte: 0 or 128.
-template <int Offset>
 struct Avx256 {
   using Float = __m256;
   static constexpr int width = 8;
@@ -38,7 +36,7 @@ struct Avx256 {
     const __m256i q = _mm256_cvtps_epi32(value);
     const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(q), _mm256_extracti128_si256(q, 1));
     const __m128i bytes = _mm_packs_epi16(words, words);
-    _mm_storel_epi64(reinterpret_cast<__m128i*>(to), _mm_xor_si128(bytes, _mm_set1_epi8(static_cast<char>(Offset))));
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(to), _mm_xor_si128(bytes, _mm_set1_epi8(static_cast<char>(0x80))));
   }
 };
 
@@ -50,7 +48,8 @@ inline __m256i broadcast(const std::uint8_t* x) {
 // memory.
 #define BRAINQUANT_UNROLL _Pragma("GCC unroll 16")
 
-/// The loops of a tile of Rows x Blocks blocks (two registers each), around Product::add(acc, x, weights).
+/// The loops of a tile of Rows x Blocks blocks (two registers each), around Product::add(acc, x, weights), x being 4
+/// unsigned activations in every lane.
 template <typename Product, int Rows, int Blocks>
 void tile_256(const TileArguments& t) {
   constexpr int kHalves = 2 * Blocks;
@@ -76,7 +75,7 @@ void tile_256(const TileArguments& t) {
     }
     BRAINQUANT_UNROLL
     for (int m = 0; m < Rows; ++m) {
-      const typename Product::Activations x(broadcast(rows[m]));
+      const __m256i x = broadcast(rows[m]);
       rows[m] += kGroupInputs;
       BRAINQUANT_UNROLL
       for (int v = 0; v < kHalves; ++v) sums[m][v] = Product::add(sums[m][v], x, weights[v]);

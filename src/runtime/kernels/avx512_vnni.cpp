@@ -139,8 +139,8 @@ using E = Elementwise<Avx512>;
 }  // namespace
 
 extern const Kernel kAvx512VnniKernel;
-const Kernel kAvx512VnniKernel = {"avx512_vnni", is_supported, 128,           6,        4,
-                                  multiply_tile, E::affine,    E::day_output, E::gates, E::absolute_maximum,
-                                  E::quantize};
+const Kernel kAvx512VnniKernel = {
+    "avx512_vnni", is_supported,        128,        6, 4, 0, multiply_tile, nullptr, E::affine, E::day_output,
+    E::gates,      E::absolute_maximum, E::quantize};
 
 }  // namespace brainquant

@@ -10,13 +10,7 @@ namespace brainquant {
 namespace {
 
 struct VnniProduct {
-  struct Activations {
-    __m256i values;
-    explicit Activations(__m256i x) : values(x) {}
-  };
-  static __m256i add(__m256i acc, const Activations& x, __m256i weights) {
-    return _mm256_dpbusd_avx_epi32(acc, x.values, weights);
-  }
+  static __m256i add(__m256i acc, __m256i x, __m256i weights) { return _mm256_dpbusd_avx_epi32(acc, x, weights); }
 };
 
 template <int Rows>
@@ -47,13 +41,13 @@ bool is_supported() {
          (eax & kAvxVnniBit) != 0;
 }
 
-using E = Elementwise<Avx256<128>>;
+using E = Elementwise<Avx256>;
 
 }  // namespace
 
 extern const Kernel kAvxVnniKernel;
-const Kernel kAvxVnniKernel = {"avx_vnni", is_supported,        128,        3,
-                               2,          multiply_tile,       E::affine,  E::day_output,
+const Kernel kAvxVnniKernel = {"avx_vnni", is_supported,        128,        3,         2,
+                               0,          multiply_tile,       nullptr,    E::affine, E::day_output,
                                E::gates,   E::absolute_maximum, E::quantize};
 
 }  // namespace brainquant

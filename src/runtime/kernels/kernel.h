@@ -15,6 +15,8 @@ namespace brainquant {
 inline constexpr std::int64_t kBlockChannels = 16;
 inline constexpr std::int64_t kGroupInputs = 4;
 inline constexpr std::int64_t kGroupBytes = kBlockChannels * kGroupInputs;
+inline constexpr std::int64_t kListedChannels = 8;
+inline constexpr std::int64_t kListedBytes = kListedChannels * kGroupInputs;
 
 /// A tile of an INT8 product: rows 1 to tile_rows, blocks 1 to tile_blocks.
 struct TileArguments {
@@ -29,6 +31,17 @@ struct TileArguments {
   std::int64_t acc_stride;
 };
 
+/// Products of 8 output channels with groups that are listed one by one: rows 1 to tile_rows.
+struct ListedGroups {
+  const std::int8_t* weights;       // [group_count][8][4]
+  const std::int32_t* groups;       // the group of each 8 x 4 weights
+  const std::uint8_t* const* rows;  // activations of each row at group 0, offset as in TileArguments
+  std::int64_t row_count;
+  std::int64_t group_count;
+  std::int32_t* acc;  // [row_count][acc_stride]; 8 are added to
+  std::int64_t acc_stride;
+};
+
 struct Kernel {
   const char* name;
   bool (*is_supported)();
@@ -38,7 +51,13 @@ struct Kernel {
   int tile_rows;
   int tile_blocks;
 
+  /// 0, or: the products of a pair of weights (of inputs 2i and 2i + 1) are added in 16 bits, so the magnitudes of
+  /// those of one sign may add up to no more than this. pack() moves what is beyond it to listed groups.
+  int pair_limit;
+
   void (*multiply_tile)(const TileArguments&);
+  /// nullptr where there is no pair_limit.
+  void (*multiply_listed)(const ListedGroups&);
 
   // Elementwise parts; every count is a multiple of 16.
 

@@ -1,0 +1,130 @@
+// Products with packed weights by every kernel that this CPU has, against sums written out one by one: weights of any
+// size, also those whose pairs are beyond a kernel's pair_limit.
+#include "runtime/packed_matrix.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "runtime/kernels/kernel_table.h"
+#include "support/small_decoder.h"
+
+namespace brainquant {
+namespace {
+
+using testing::RandomNumbers;
+
+struct Case {
+  const char* name;
+  std::function<int(RandomNumbers&)> weight;
+};
+
+int rarely_large(RandomNumbers& random) {
+  return static_cast<int>(random.integer(0, 19) == 0 ? random.integer(-127, 127) : random.integer(-60, 60));
+}
+
+const std::vector<Case>& cases() {
+  static const std::vector<Case> all = {
+      {"small", [](RandomNumbers& r) { return static_cast<int>(r.integer(-64, 64)); }},
+      {"rarely large", rarely_large},
+      {"any", [](RandomNumbers& r) { return static_cast<int>(r.integer(-127, 127)); }},
+      {"all 127", [](RandomNumbers&) { return 127; }},
+      {"all -127", [](RandomNumbers&) { return -127; }},
+      {"127 or -127", [](RandomNumbers& r) { return r.integer(0, 1) == 0 ? 127 : -127; }},
+  };
+  return all;
+}
+
+class PackedMatrixProduct : public ::testing::TestWithParam<const Kernel*> {};
+
+/// Channels [16 * block_begin, 16 * block_end) over inputs [4 * group_begin, 4 * group_end); `inputs` of a channel are
+/// one run, so input i lies at byte i of a row.
+void check_products(const Kernel& kernel, const Case& weights_of, std::int64_t channels, std::int64_t inputs,
+                    std::int64_t row_count, std::int64_t block_begin, std::int64_t group_begin) {
+  RandomNumbers random(static_cast<unsigned>(channels * 7919 + inputs * 31 + row_count));
+  Int8Matrix weight{channels, inputs, {}, {0.5F}};
+  for (std::int64_t i = 0; i < channels * inputs; ++i) {
+    weight.values.push_back(static_cast<std::int8_t>(weights_of.weight(random)));
+  }
+  const PackedMatrix packed =
+      pack(weight, std::vector<float>(static_cast<std::size_t>(channels)), channels_in_order(channels), inputs, kernel);
+  const std::int64_t bytes_in_row = packed.group_count * kGroupInputs;
+  std::vector<std::vector<int>> activation(static_cast<std::size_t>(row_count));
+  std::vector<std::vector<std::uint8_t>> bytes;
+  std::vector<const std::uint8_t*> rows;
+  for (auto& row : activation) {
+    for (std::int64_t i = 0; i < bytes_in_row; ++i) {
+      row.push_back(random.integer(0, 3) == 0 ? (random.integer(0, 1) == 0 ? 127 : -127)
+                                              : static_cast<int>(random.integer(-127, 127)));
+    }
+    bytes.emplace_back();
+    for (const int q : row) bytes.back().push_back(static_cast<std::uint8_t>(q + kernel.activation_offset));
+  }
+  for (const auto& row : bytes) rows.push_back(row.data());
+
+  // From group_begin to the end, then what is before it: together they are the whole sum.
+  const std::int64_t block_end = packed.block_count, width = (block_end - block_begin) * kBlockChannels;
+  std::vector<std::int32_t> acc(static_cast<std::size_t>(row_count * width));
+  begin_sums(packed, block_begin, block_end, row_count, acc.data(), width);
+  add_products(kernel, packed, block_begin, block_end, group_begin, packed.group_count, rows.data(), row_count,
+               acc.data(), width);
+  add_products(kernel, packed, block_begin, block_end, 0, group_begin, rows.data(), row_count, acc.data(), width);
+
+  for (std::int64_t m = 0; m < row_count; ++m) {
+    for (std::int64_t c = block_begin * kBlockChannels; c < channels; ++c) {
+      std::int32_t sum = 0;
+      for (std::int64_t i = 0; i < inputs; ++i) {
+        sum += weight.row(c)[i] * activation[static_cast<std::size_t>(m)][static_cast<std::size_t>(i)];
+      }
+      ASSERT_EQ(acc[static_cast<std::size_t>(m * width + c - block_begin * kBlockChannels)], sum)
+          << kernel.name << ", weights " << weights_of.name << ": row " << m << ", channel " << c << " of " << channels
+          << ", " << inputs << " inputs from group " << group_begin;
+    }
+  }
+}
+
+TEST_P(PackedMatrixProduct, EqualsTheSumsWrittenOut) {
+  for (const Case& weights : cases()) {
+    for (const std::int64_t rows : {1, 2, 3, 5, 13}) {
+      check_products(*GetParam(), weights, 48, 64, rows, 0, 0);
+      check_products(*GetParam(), weights, 41, 37, rows, 1, 3);
+      check_products(*GetParam(), weights, 7, 5, rows, 0, 1);
+    }
+    check_products(*GetParam(), weights, 80, 768, 14, 2, 131);
+  }
+}
+
+std::vector<const Kernel*> supported_kernels() {
+  std::vector<const Kernel*> kernels;
+  for (const Kernel* kernel : all_kernels()) {
+    if (kernel->is_supported()) kernels.push_back(kernel);
+  }
+  return kernels;
+}
+
+INSTANTIATE_TEST_SUITE_P(Kernels, PackedMatrixProduct, ::testing::ValuesIn(supported_kernels()),
+                         [](const ::testing::TestParamInfo<const Kernel*>& info) { return info.param->name; });
+
+// Hand-worked: one channel, pairs (127, 127), (-127, -2), (100, 28), (127, -127). At a limit of 128 the first keeps
+// (1, 127), the second (-126, -2), the others stay.
+TEST(PackedMatrix, SplitsPairsBeyondTheLimit) {
+  Kernel kernel = choose_kernel("portable");
+  kernel.pair_limit = 128;
+  const Int8Matrix weight{1, 8, {127, 127, -127, -2, 100, 28, 127, -127}, {1.0F}};
+  const PackedMatrix packed = pack(weight, {0.0F}, channels_in_order(1), 8, kernel);
+  const std::vector<int> kept = {1, 127, -126, -2, 100, 28, 127, -127};
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    EXPECT_EQ(packed.values[static_cast<std::int64_t>(i / 4 * kGroupBytes + i % 4)], kept[i]) << i;
+  }
+  EXPECT_EQ(packed.outliers.groups, std::vector<std::int32_t>({0}));
+  EXPECT_EQ(packed.outliers.first, std::vector<std::int64_t>({0, 1, 1}));
+  const std::vector<int> beyond = {126, 0, -1, 0};
+  for (std::size_t i = 0; i < beyond.size(); ++i) {
+    EXPECT_EQ(packed.outliers.values[static_cast<std::int64_t>(i)], beyond[i]) << i;
+  }
+}
+
+}  // namespace
+}  // namespace brainquant
