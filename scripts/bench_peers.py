@@ -1,6 +1,6 @@
 """Times PyTorch, ONNX Runtime and brainquant on one checkpoint and the same trials, by turns, and prints the ratios.
 
-usage: scripts/bench_peers.py --model MODEL --data DATA --csv CSV [--trials N] [--threads 1,2] [--rounds N] [--json OUT] [--isa avx2]
+usage: scripts/bench_peers.py --model MODEL --data DATA --csv CSV [--trials N] [--threads 1,2] [--rounds N] [--bins N] [--json OUT] [--isa avx2]
 
 Each round runs every contender once, in an order that shifts from round to round, so that whatever else the machine does falls on all of
 them alike; reported are medians, and the median and range of each round's ratio to PyTorch in fp32. All contenders run in one process and
@@ -29,6 +29,7 @@ def arguments():
     parser.add_argument("--trials", type=int, default=8, help="trials of the val files; a batch is all of them")
     parser.add_argument("--threads", default="1,2", type=lambda text: [int(t) for t in text.split(",")])
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--bins", type=int, default=902, help="trials are cut to so many 20 ms bins; shorter ones are left out")
     parser.add_argument("--steps", type=int, default=60, help="streaming steps in a round")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--isa", choices=["avx2"], help="hold every contender to these instructions")
@@ -83,7 +84,7 @@ def main():
     sys.path.insert(0, str(ROOT / "scripts" / "peers"))
     from contenders import dense_products, make_contenders, trials_of
 
-    trials = trials_of(args.model, args.data, args.trials)
+    trials = trials_of(args.model, args.data, args.trials, args.bins)
     report = {"isa": args.isa or "all", "rounds": args.rounds, "trials": len(trials),
               "bins": [len(t.features) for t in trials], "results": []}
     for threads in args.threads:
@@ -92,11 +93,11 @@ def main():
         print(f"\nINT8 product 222x7168x2304 in PyTorch, {threads} threads: " +
               ", ".join(f"{name} {rate:.0f} GMAC/s" for name, rate in dense.items()))
         report.setdefault("dense_gmac_per_second", {})[threads] = dense
-        for task in ("whole_trial", "batch_of_trials", "streaming_step", "last_bin_to_logits"):
+        for task in ("whole_trial", "batch_of_trials", "streaming_step", "last_bin_to_logits", "opening"):
             times = interleaved(contenders, task, args.rounds)
             if "PyTorch fp32" in times:
                 baseline = times["PyTorch fp32"]
-            else:  # only ours tell a step's last bin apart: its baseline is fp32's whole step, of the rounds just before
+            else:  # only ours have such a part: set against fp32's whole step, of the rounds before
                 baseline = steps_of_fp32
             if task == "streaming_step":
                 steps_of_fp32 = baseline

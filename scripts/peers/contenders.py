@@ -28,12 +28,19 @@ class Smoothed:
     session: int
 
 
-def trials_of(model, data, count):
+def trials_of(model, data, count, bins):
+    """The first `count` validation trials that have so many bins, cut to them."""
     decoder = TorchDecoder(model, 2)
     trials = []
-    for _, session, group in decoder.val_trials(data, count):
-        recorded = np.ascontiguousarray(group["input_features"][:], np.float32)
+    for _, session, group in decoder.val_trials(data, None):
+        if len(trials) == count:
+            break
+        if len(group["input_features"]) < bins:
+            continue
+        recorded = np.ascontiguousarray(group["input_features"][:bins], np.float32)
         trials.append(Smoothed(recorded, np.ascontiguousarray(smooth(recorded, decoder.taps).numpy()), session))
+    if not trials:
+        raise SystemExit(f"{data}: no validation trial has {bins} bins (--bins)")
     return trials
 
 
@@ -126,9 +133,15 @@ class OnnxContender:
 class OurContender:
     def __init__(self, name, library, path, trials, steps, threads):
         self.model = Model(library, path, threads)
+        self.open = lambda: Model(library, path, threads)
         self.name, self.trials, self.steps = name, trials, steps
         pairs = [(t.features, t.session) for t in trials]
         self.one, self.all = self.model.batch(pairs[:1]), self.model.batch(pairs)
+
+    def opening(self):
+        started = time.perf_counter()
+        self.open()
+        return time.perf_counter() - started
 
     def whole_trial(self):
         started = time.perf_counter()

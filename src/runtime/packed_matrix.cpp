@@ -56,27 +56,69 @@ Outliers take_outliers(PackedMatrix& packed, int limit) {
   return outliers;
 }
 
-/// The outliers' share of half a block's products over groups [group_begin, group_end).
-void add_outliers(const Kernel& kernel, const Outliers& outliers, std::int64_t half, std::int64_t group_begin,
-                  std::int64_t group_end, const std::uint8_t* const* rows, std::int64_t row_count, std::int32_t* acc,
-                  std::int64_t acc_stride) {
-  const auto all = outliers.groups.begin();
-  const auto first = all + outliers.first[static_cast<std::size_t>(half)],
-             last = all + outliers.first[static_cast<std::size_t>(half) + 1];
-  const auto begin = std::lower_bound(first, last, group_begin), end = std::lower_bound(begin, last, group_end);
-  if (begin == end) return;
-  ListedGroups listed;
-  listed.weights = outliers.values.data() + (begin - all) * kListedBytes;
-  listed.groups = &*begin;
-  listed.group_count = end - begin;
-  listed.acc_stride = acc_stride;
-  for (std::int64_t row = 0; row < row_count; row += listed.row_count) {
-    listed.row_count = std::min<std::int64_t>(kernel.tile_rows, row_count - row);
-    listed.rows = rows + row;
-    listed.acc = acc + row * acc_stride;
-    kernel.multiply_listed(listed);
+/// The listed groups that a tile's products lack, found once for all its rows.
+class TileOutliers {
+ public:
+  TileOutliers(const PackedMatrix& weights, std::int64_t block, std::int64_t block_count, std::int64_t group_begin,
+               std::int64_t group_end) {
+    const Outliers& outliers = weights.outliers;
+    if (outliers.groups.empty()) return;
+    const auto all = outliers.groups.begin();
+    for (std::int64_t half = 0; half < 2 * block_count; ++half) {
+      const auto at = static_cast<std::size_t>(2 * block + half);
+      auto begin = all + outliers.first[at], end = all + outliers.first[at + 1];
+      if (group_begin > 0) begin = std::lower_bound(begin, end, group_begin);
+      if (group_end < weights.group_count) end = std::lower_bound(begin, end, group_end);
+      if (begin == end) continue;
+      halves_[half_count_++] = {outliers.values.data() + (begin - all) * kListedBytes, &*begin, end - begin,
+                                half * kListedChannels};
+    }
   }
-}
+  void add(const Kernel& kernel, const TileArguments& tile) const {
+    for (int i = 0; i < half_count_; ++i) {
+      const Half& half = halves_[i];
+      kernel.multiply_listed({half.weights, half.groups, tile.rows, tile.row_count, half.group_count,
+                              tile.acc + half.channel, tile.acc_stride});
+    }
+  }
+
+ private:
+  struct Half {
+    const std::int8_t* weights;
+    const std::int32_t* groups;
+    std::int64_t group_count;
+    std::int64_t channel;  // of the tile
+  };
+  Half halves_[2 * kMostTileBlocks];  // those that have any
+  int half_count_ = 0;
+};
+
+/// Has the weights that come next brought into the first-level cache while the present ones are used: a share of them
+/// at each row tile.
+class Prefetcher {
+ public:
+  Prefetcher(const PackedMatrix& weights, std::int64_t block, std::int64_t block_count, std::int64_t group,
+             std::int64_t group_count, std::int64_t row_tiles)
+      : from_(weights.values.data() + block * weights.block_stride() + group * kGroupBytes),
+        block_stride_(weights.block_stride()),
+        groups_(group_count),
+        left_(std::clamp<std::int64_t>(weights.block_count - block, 0, block_count) * group_count),
+        share_((left_ + row_tiles - 1) / row_tiles) {}
+  void next_share() {
+    for (std::int64_t i = std::min(share_, left_); i > 0; --i, --left_) {
+      __builtin_prefetch(from_ + group_ * kGroupBytes);
+      if (++group_ == groups_) {
+        group_ = 0;
+        from_ += block_stride_;
+      }
+    }
+  }
+
+ private:
+  const std::int8_t* from_;
+  std::int64_t block_stride_, groups_, left_, share_;
+  std::int64_t group_ = 0;
+};
 
 }  // namespace
 
@@ -140,7 +182,8 @@ void begin_sums(const PackedMatrix& weights, std::int64_t block_begin, std::int6
 void add_products(const Kernel& kernel, const PackedMatrix& weights, std::int64_t block_begin, std::int64_t block_end,
                   std::int64_t group_begin, std::int64_t group_end, const std::uint8_t* const* rows,
                   std::int64_t row_count, std::int32_t* acc, std::int64_t acc_stride) {
-  const std::int64_t groups_at_a_time = row_count <= kernel.tile_rows ? group_end - group_begin : kGroupsAtATime;
+  const std::int64_t row_tiles = (row_count + kernel.tile_rows - 1) / kernel.tile_rows;
+  const std::int64_t groups_at_a_time = row_tiles == 1 ? group_end - group_begin : kGroupsAtATime;
   TileArguments tile;
   tile.block_stride = weights.block_stride();
   tile.acc_stride = acc_stride;
@@ -150,17 +193,19 @@ void add_products(const Kernel& kernel, const PackedMatrix& weights, std::int64_
       tile.group_count = std::min(groups_at_a_time, group_end - group);
       tile.weights = weights.values.data() + block * weights.block_stride() + group * kGroupBytes;
       tile.row_offset = group * kGroupInputs;
+      const TileOutliers outliers(weights, block, tile.block_count, group, group + tile.group_count);
+      const bool is_last = group + tile.group_count == group_end;
+      const std::int64_t next_group = is_last ? group_begin : group + tile.group_count;
+      Prefetcher next(weights, is_last ? block + tile.block_count : block, tile.block_count, next_group,
+                      std::min(groups_at_a_time, group_end - next_group), row_tiles);
       for (std::int64_t row = 0; row < row_count; row += tile.row_count) {
         tile.row_count = std::min<std::int64_t>(kernel.tile_rows, row_count - row);
         tile.rows = rows + row;
         tile.acc = acc + row * acc_stride + (block - block_begin) * kBlockChannels;
+        if (row_tiles > 1) next.next_share();
         kernel.multiply_tile(tile);
+        outliers.add(kernel, tile);
       }
-    }
-    if (weights.outliers.groups.empty()) continue;
-    for (std::int64_t half = 2 * block; half < 2 * (block + tile.block_count); ++half) {
-      add_outliers(kernel, weights.outliers, half, group_begin, group_end, rows, row_count,
-                   acc + (half - 2 * block_begin) * kListedChannels, acc_stride);
     }
   }
 }

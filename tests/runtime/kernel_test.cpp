@@ -134,8 +134,9 @@ TEST_P(EveryKernel, WidestProductDoesNotSaturate) {
   check_tile(kernel(), kPatterns[2], kernel().tile_rows, kernel().tile_blocks, 7168 / kGroupInputs);
 }
 
-TEST_P(EveryKernel, ListedGroupsAreExact) {
-  if (kernel().pair_limit == 0) GTEST_SKIP() << "takes any pair of weights";
+class KernelWithPairLimit : public EveryKernel {};
+
+TEST_P(KernelWithPairLimit, ListedGroupsAreExact) {
   constexpr std::int64_t kStride = kListedChannels + 3;
   RandomNumbers random(5);
   for (const Pattern& pattern : kPatterns) {
@@ -340,6 +341,15 @@ TEST_P(EveryKernel, QuantizeRoundsTiesToEvenAndSaturates) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Cpu, EveryKernel, ::testing::ValuesIn(supported_kernels()), kernel_name);
+
+std::vector<const Kernel*> kernels_with_pair_limit() {
+  std::vector<const Kernel*> kernels = supported_kernels();
+  std::erase_if(kernels, [](const Kernel* kernel) { return kernel->pair_limit == 0; });
+  return kernels;
+}
+
+INSTANTIATE_TEST_SUITE_P(Cpu, KernelWithPairLimit, ::testing::ValuesIn(kernels_with_pair_limit()), kernel_name);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(KernelWithPairLimit);  // a CPU may have no such kernel
 
 }  // namespace
 }  // namespace brainquant

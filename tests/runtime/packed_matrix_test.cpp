@@ -104,8 +104,9 @@ std::vector<const Kernel*> supported_kernels() {
   return kernels;
 }
 
-INSTANTIATE_TEST_SUITE_P(Kernels, PackedMatrixProduct, ::testing::ValuesIn(supported_kernels()),
-                         [](const ::testing::TestParamInfo<const Kernel*>& info) { return info.param->name; });
+std::string kernel_name(const ::testing::TestParamInfo<const Kernel*>& info) { return info.param->name; }
+
+INSTANTIATE_TEST_SUITE_P(Kernels, PackedMatrixProduct, ::testing::ValuesIn(supported_kernels()), kernel_name);
 
 // Hand-worked: one channel, pairs (127, 127), (-127, -2), (100, 28), (127, -127). At a limit of 128 the first keeps
 // (1, 127), the second (-126, -2), the others stay.

@@ -20,42 +20,62 @@ struct PairProduct {
   }
 };
 
-template <int Rows>
-void tile_of_rows(const TileArguments& t) {
-  switch (t.block_count) {
+/// So many blocks at a time that the sums and a row's activations stay in 16 registers.
+template <int Rows, int Blocks>
+void tile_of_rows(TileArguments t) {
+  for (; t.block_count >= Blocks; t.block_count -= Blocks) {
+    tile_256<PairProduct, Rows, Blocks>(t);
+    t.weights += Blocks * t.block_stride;
+    t.acc += Blocks * kBlockChannels;
+  }
+  if constexpr (Blocks > 1) tile_of_rows<Rows, Blocks / 2>(t);
+}
+
+void multiply_tile(const TileArguments& t) {
+  switch (t.row_count) {
     case 1:
-      return tile_256<PairProduct, Rows, 1>(t);
+      return tile_of_rows<1, 2>(t);
+    case 2:
+      return tile_of_rows<2, 2>(t);
+    case 3:
+      return tile_of_rows<3, 1>(t);
     default:
-      return tile_256<PairProduct, Rows, 2>(t);
+      return tile_of_rows<4, 1>(t);
   }
 }
 
-/// One block at a time for several rows (8 sums in registers), two for one or two rows.
-void multiply_tile(const TileArguments& t) {
-  if (t.row_count <= 2) return t.row_count == 1 ? tile_of_rows<1>(t) : tile_of_rows<2>(t);
-  TileArguments one = t;
-  one.block_count = 1;
-  for (std::int64_t b = 0; b < t.block_count; ++b) {
-    if (t.row_count == 3) {
-      tile_256<PairProduct, 3, 1>(one);
-    } else {
-      tile_256<PairProduct, 4, 1>(one);
-    }
-    one.weights += t.block_stride;
-    one.acc += kBlockChannels;
+template <int Rows>
+void listed_rows(const ListedGroups& t) {
+  __m256i sums[Rows];
+  BRAINQUANT_UNROLL
+  for (int m = 0; m < Rows; ++m) {
+    sums[m] = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(t.acc + m * t.acc_stride));
+  }
+  const std::uint8_t* rows[Rows];
+  BRAINQUANT_UNROLL
+  for (int m = 0; m < Rows; ++m) rows[m] = t.rows[m];
+  for (std::int64_t i = 0; i < t.group_count; ++i) {
+    const __m256i weights = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(t.weights + i * kListedBytes));
+    const std::int64_t at = t.groups[i] * kGroupInputs;
+    BRAINQUANT_UNROLL
+    for (int m = 0; m < Rows; ++m) sums[m] = PairProduct::add(sums[m], broadcast(rows[m] + at), weights);
+  }
+  BRAINQUANT_UNROLL
+  for (int m = 0; m < Rows; ++m) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(t.acc + m * t.acc_stride), sums[m]);
   }
 }
 
 void multiply_listed(const ListedGroups& t) {
-  for (std::int64_t m = 0; m < t.row_count; ++m) {
-    auto* acc = reinterpret_cast<__m256i*>(t.acc + m * t.acc_stride);
-    __m256i sums = _mm256_loadu_si256(acc);
-    const std::uint8_t* x = t.rows[m];
-    for (std::int64_t i = 0; i < t.group_count; ++i) {
-      const auto* weights = reinterpret_cast<const __m256i*>(t.weights + i * kListedBytes);
-      sums = PairProduct::add(sums, broadcast(x + t.groups[i] * kGroupInputs), _mm256_loadu_si256(weights));
-    }
-    _mm256_storeu_si256(acc, sums);
+  switch (t.row_count) {
+    case 1:
+      return listed_rows<1>(t);
+    case 2:
+      return listed_rows<2>(t);
+    case 3:
+      return listed_rows<3>(t);
+    default:
+      return listed_rows<4>(t);
   }
 }
 

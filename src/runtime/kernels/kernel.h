@@ -15,6 +15,7 @@ namespace brainquant {
 inline constexpr std::int64_t kBlockChannels = 16;
 inline constexpr std::int64_t kGroupInputs = 4;
 inline constexpr std::int64_t kGroupBytes = kBlockChannels * kGroupInputs;
+inline constexpr int kMostTileBlocks = 4;  // of any kernel
 inline constexpr std::int64_t kListedChannels = 8;
 inline constexpr std::int64_t kListedBytes = kListedChannels * kGroupInputs;
 
