@@ -14,11 +14,10 @@ inline std::int64_t round_up(std::int64_t value, std::int64_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
 }
 
-/// What pairs of weights have beyond a kernel's pair_limit. It stands in few groups of a trained matrix; those are
-/// listed for each half of a block.
+/// What pairs of weights have beyond a kernel's pair_limit, where that is in few groups: they are listed for each half
+/// of a block.
 struct Outliers {
-  std::vector<std::int64_t>
-      first;  // [2 * block_count + 1]: where each half's groups begin below; empty if none has any
+  std::vector<std::int64_t> first;    // [2 * block_count + 1]: where a half's groups begin; empty if none has any
   std::vector<std::int32_t> groups;   // ascending in a half
   AlignedBuffer<std::int8_t> values;  // [groups.size()][8][4]
 };
@@ -27,11 +26,12 @@ struct PackedMatrix {
   std::int64_t block_count = 0;       // of 16 output channels
   std::int64_t group_count = 0;       // of 4 inputs
   AlignedBuffer<std::int8_t> values;  // [block][group][16][4]
-  AlignedBuffer<std::int32_t> start;  // [channel]: what a sum begins with, -activation_offset * sum of the weights
+  AlignedBuffer<std::int32_t> start;  // [channel]: what a sum begins with: it takes the activations' offset out
   AlignedBuffer<float> scales;        // [channel]; 0 in padding
   AlignedBuffer<float> biases;        // [channel]; 0 in padding
 
-  Outliers outliers;  // `values` and these added up are the weights
+  Outliers outliers;              // `values` and these added up are the weights
+  bool within_pair_limit = true;  // else the values take the kernel's multiply_any_tile
 
   std::int64_t block_stride() const { return group_count * kGroupBytes; }
 };

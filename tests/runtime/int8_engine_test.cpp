@@ -264,6 +264,10 @@ TEST(NativeEngine, ProductsGoThroughItsKernel) {
       ++products_counted;
       counted_kernel->multiply_tile(tile);
     };
+    counting.multiply_any_tile = [](const TileArguments& tile) {
+      ++products_counted;
+      counted_kernel->multiply_any_tile(tile);
+    };
     const NativeModel native(model, counting);
     ThreadTeam team(1);
     products_counted = 0;

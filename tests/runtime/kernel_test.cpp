@@ -59,7 +59,7 @@ void keep_pairs_within(int limit, std::vector<int>& channel) {
 /// One product of `rows` x `blocks` over `groups`, with strides and offsets larger than they need to be; guards around
 /// the sums.
 void check_tile(const Kernel& kernel, const Pattern& pattern, std::int64_t rows, std::int64_t blocks,
-                std::int64_t groups) {
+                std::int64_t groups, bool any_weights = false) {
   RandomNumbers random(static_cast<unsigned>(rows * 1000 + blocks * 100 + groups));
   constexpr std::int64_t kSkippedGroups = 3, kGuard = 5;
   constexpr std::int32_t kGuardValue = 0x5a5a5a5a;
@@ -77,7 +77,7 @@ void check_tile(const Kernel& kernel, const Pattern& pattern, std::int64_t rows,
       row.push_back(static_cast<int>(random.integer(pattern.lowest_activation, pattern.highest_activation)));
     }
   }
-  if (kernel.pair_limit > 0) {
+  if (kernel.pair_limit > 0 && !any_weights) {
     for (auto& channel : weight) keep_pairs_within(kernel.pair_limit, channel);
   }
   std::vector<std::int8_t> packed(static_cast<std::size_t>(blocks * block_stride), 99);  // 99 where nothing may be read
@@ -106,12 +106,12 @@ void check_tile(const Kernel& kernel, const Pattern& pattern, std::int64_t rows,
         product += activation[static_cast<std::size_t>(m)][i] * weight[static_cast<std::size_t>(c)][i];
         sum += weight[static_cast<std::size_t>(c)][i];
       }
-      acc[static_cast<std::size_t>(m * acc_stride + c)] = start - kernel.activation_offset * sum;
+      acc[static_cast<std::size_t>(m * acc_stride + c)] = start - (any_weights ? 0 : kernel.activation_offset * sum);
       expected[static_cast<std::size_t>(m * acc_stride + c)] = start + product;
     }
   }
-  kernel.multiply_tile(
-      {packed.data(), block_stride, row_at.data(), row_offset, rows, blocks, groups, acc.data(), acc_stride});
+  const auto multiply = any_weights ? kernel.multiply_any_tile : kernel.multiply_tile;
+  multiply({packed.data(), block_stride, row_at.data(), row_offset, rows, blocks, groups, acc.data(), acc_stride});
   ASSERT_EQ(acc, expected) << kernel.name << ", " << pattern.name << ": " << rows << " rows, " << blocks << " blocks, "
                            << groups << " groups";
 }
@@ -135,6 +135,18 @@ TEST_P(EveryKernel, WidestProductDoesNotSaturate) {
 }
 
 class KernelWithPairLimit : public EveryKernel {};
+
+TEST_P(KernelWithPairLimit, ProductsOfAnyWeightsAreExact) {
+  for (std::int64_t rows = 1; rows <= kernel().tile_rows; ++rows) {
+    for (std::int64_t blocks = 1; blocks <= kernel().tile_blocks; ++blocks) {
+      for (const std::int64_t groups : {1, 2, 3, 7, 31}) {
+        for (const Pattern& pattern : kPatterns) {
+          ASSERT_NO_FATAL_FAILURE(check_tile(kernel(), pattern, rows, blocks, groups, true));
+        }
+      }
+    }
+  }
+}
 
 TEST_P(KernelWithPairLimit, ListedGroupsAreExact) {
   constexpr std::int64_t kStride = kListedChannels + 3;

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <string>
 #include <vector>
@@ -22,7 +23,7 @@ struct Case {
 };
 
 int rarely_large(RandomNumbers& random) {
-  return static_cast<int>(random.integer(0, 19) == 0 ? random.integer(-127, 127) : random.integer(-60, 60));
+  return static_cast<int>(random.integer(0, 199) == 0 ? random.integer(-127, 127) : random.integer(-60, 60));
 }
 
 const std::vector<Case>& cases() {
@@ -108,13 +109,21 @@ std::string kernel_name(const ::testing::TestParamInfo<const Kernel*>& info) { r
 
 INSTANTIATE_TEST_SUITE_P(Kernels, PackedMatrixProduct, ::testing::ValuesIn(supported_kernels()), kernel_name);
 
-// Hand-worked: one channel, pairs (127, 127), (-127, -2), (100, 28), (127, -127). At a limit of 128 the first keeps
-// (1, 127), the second (-126, -2), the others stay.
-TEST(PackedMatrix, SplitsPairsBeyondTheLimit) {
+PackedMatrix packed_for_pairs(const Int8Matrix& weight) {
   Kernel kernel = choose_kernel("portable");
   kernel.pair_limit = 128;
-  const Int8Matrix weight{1, 8, {127, 127, -127, -2, 100, 28, 127, -127}, {1.0F}};
-  const PackedMatrix packed = pack(weight, {0.0F}, channels_in_order(1), 8, kernel);
+  return pack(weight, std::vector<float>(static_cast<std::size_t>(weight.rows)), channels_in_order(weight.rows),
+              weight.cols, kernel);
+}
+
+// Hand-worked: of 9 groups the first has the pairs (127, 127) and (-127, -2). At a limit of 128 they keep (1, 127) and
+// (-126, -2); pairs of 128 in all, or of two signs, stay.
+TEST(PackedMatrix, SplitsPairsBeyondTheLimit) {
+  Int8Matrix weight{1, 36, std::vector<std::int8_t>(36), {1.0F}};
+  const std::vector<std::int8_t> first = {127, 127, -127, -2, 100, 28, 127, -127};
+  std::copy(first.begin(), first.end(), weight.values.begin());
+  const PackedMatrix packed = packed_for_pairs(weight);
+  EXPECT_TRUE(packed.within_pair_limit);
   const std::vector<int> kept = {1, 127, -126, -2, 100, 28, 127, -127};
   for (std::size_t i = 0; i < kept.size(); ++i) {
     EXPECT_EQ(packed.values[static_cast<std::int64_t>(i / 4 * kGroupBytes + i % 4)], kept[i]) << i;
@@ -125,6 +134,26 @@ TEST(PackedMatrix, SplitsPairsBeyondTheLimit) {
   for (std::size_t i = 0; i < beyond.size(); ++i) {
     EXPECT_EQ(packed.outliers.values[static_cast<std::int64_t>(i)], beyond[i]) << i;
   }
+}
+
+TEST(PackedMatrix, ManyPairsBeyondTheLimitStayWhole) {
+  const Int8Matrix weight{16, 64, std::vector<std::int8_t>(16 * 64, 127), {1.0F}};
+  const PackedMatrix packed = packed_for_pairs(weight);
+  EXPECT_FALSE(packed.within_pair_limit);
+  EXPECT_TRUE(packed.outliers.groups.empty());
+  EXPECT_EQ(packed.values[0], 127);
+}
+
+TEST(PackedMatrix, TestedWeightsTakeEveryWay) {
+  const auto pack_case = [](const Case& weights_of) {
+    RandomNumbers random(3);
+    Int8Matrix weight{80, 768, {}, {1.0F}};
+    for (int i = 0; i < 80 * 768; ++i) weight.values.push_back(static_cast<std::int8_t>(weights_of.weight(random)));
+    return packed_for_pairs(weight);
+  };
+  EXPECT_TRUE(pack_case(cases()[0]).outliers.groups.empty());
+  EXPECT_FALSE(pack_case(cases()[1]).outliers.groups.empty());
+  EXPECT_FALSE(pack_case(cases()[2]).within_pair_limit);
 }
 
 }  // namespace

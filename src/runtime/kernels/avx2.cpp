@@ -1,7 +1,7 @@
 // AVX2. vpmaddubsw multiplies unsigned activations (q + 128) by signed weights and adds two products with saturation to
-// 16 bits: exact as long as the weights of one sign in a pair add up to at most 128, since 255 * 128 = 32,640. Pairs
-// beyond that, few in a trained matrix, are split by pack(). The alternative, |q| times the weight with q's sign, needs
-// a fourth instruction for every product.
+// 16 bits: exact as long as the weights of one sign in a pair add up to at most 128, since 255 * 128 = 32,640. In a
+// matrix where few pairs are beyond that, pack() lists what they have too much. For other matrices |q| is multiplied by
+// the weight with q's sign, 2 * 127 * 127 = 32,258 at most, which takes a fourth instruction.
 #include <immintrin.h>
 
 #include "runtime/kernels/avx256.h"
@@ -14,33 +14,46 @@ namespace {
 constexpr int kPairLimit = 128;
 
 struct PairProduct {
+  using Activations = __m256i;
   static __m256i add(__m256i acc, __m256i x, __m256i weights) {
     const __m256i pairs = _mm256_maddubs_epi16(x, weights);
     return _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
   }
 };
 
+struct SignedProduct {
+  struct Activations {
+    __m256i values, magnitudes;
+    explicit Activations(__m256i x)
+        : values(_mm256_xor_si256(x, _mm256_set1_epi8(static_cast<char>(0x80)))), magnitudes(_mm256_abs_epi8(values)) {}
+  };
+  static __m256i add(__m256i acc, const Activations& x, __m256i weights) {
+    return PairProduct::add(acc, x.magnitudes, _mm256_sign_epi8(weights, x.values));
+  }
+};
+
 /// So many blocks at a time that the sums and a row's activations stay in 16 registers.
-template <int Rows, int Blocks>
+template <typename Product, int Rows, int Blocks>
 void tile_of_rows(TileArguments t) {
   for (; t.block_count >= Blocks; t.block_count -= Blocks) {
-    tile_256<PairProduct, Rows, Blocks>(t);
+    tile_256<Product, Rows, Blocks>(t);
     t.weights += Blocks * t.block_stride;
     t.acc += Blocks * kBlockChannels;
   }
-  if constexpr (Blocks > 1) tile_of_rows<Rows, Blocks / 2>(t);
+  if constexpr (Blocks > 1) tile_of_rows<Product, Rows, Blocks / 2>(t);
 }
 
-void multiply_tile(const TileArguments& t) {
+template <typename Product>
+void multiply(const TileArguments& t) {
   switch (t.row_count) {
     case 1:
-      return tile_of_rows<1, 2>(t);
+      return tile_of_rows<Product, 1, 2>(t);
     case 2:
-      return tile_of_rows<2, 2>(t);
+      return tile_of_rows<Product, 2, 2>(t);
     case 3:
-      return tile_of_rows<3, 1>(t);
+      return tile_of_rows<Product, 3, 1>(t);
     default:
-      return tile_of_rows<4, 1>(t);
+      return tile_of_rows<Product, 4, 1>(t);
   }
 }
 
@@ -86,9 +99,19 @@ using E = Elementwise<Avx256>;
 }  // namespace
 
 extern const Kernel kAvx2Kernel;
-const Kernel kAvx2Kernel = {"avx2",     is_supported,  128,           4,
-                            2,          kPairLimit,    multiply_tile, multiply_listed,
-                            E::affine,  E::day_output, E::gates,      E::absolute_maximum,
+const Kernel kAvx2Kernel = {"avx2",
+                            is_supported,
+                            128,
+                            4,
+                            2,
+                            kPairLimit,
+                            multiply<PairProduct>,
+                            multiply<SignedProduct>,
+                            multiply_listed,
+                            E::affine,
+                            E::day_output,
+                            E::gates,
+                            E::absolute_maximum,
                             E::quantize};
 
 }  // namespace brainquant

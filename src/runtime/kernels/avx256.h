@@ -48,8 +48,8 @@ inline __m256i broadcast(const std::uint8_t* x) {
 // memory.
 #define BRAINQUANT_UNROLL _Pragma("GCC unroll 16")
 
-/// The loops of a tile of Rows x Blocks blocks (two registers each), around Product::add(acc, x, weights), x being 4
-/// unsigned activations in every lane.
+/// The loops of a tile of Rows x Blocks blocks (two registers each), around Product::add(acc, x, weights); a
+/// Product::Activations x is made of 4 unsigned activations in every lane.
 template <typename Product, int Rows, int Blocks>
 void tile_256(const TileArguments& t) {
   constexpr int kHalves = 2 * Blocks;
@@ -75,7 +75,7 @@ void tile_256(const TileArguments& t) {
     }
     BRAINQUANT_UNROLL
     for (int m = 0; m < Rows; ++m) {
-      const __m256i x = broadcast(rows[m]);
+      const typename Product::Activations x(broadcast(rows[m]));
       rows[m] += kGroupInputs;
       BRAINQUANT_UNROLL
       for (int v = 0; v < kHalves; ++v) sums[m][v] = Product::add(sums[m][v], x, weights[v]);

@@ -140,7 +140,7 @@ using E = Elementwise<Avx512>;
 
 extern const Kernel kAvx512VnniKernel;
 const Kernel kAvx512VnniKernel = {
-    "avx512_vnni", is_supported,        128,        6, 4, 0, multiply_tile, nullptr, E::affine, E::day_output,
+    "avx512_vnni", is_supported,        128,        6, 4, 0, multiply_tile, nullptr, nullptr, E::affine, E::day_output,
     E::gates,      E::absolute_maximum, E::quantize};
 
 }  // namespace brainquant

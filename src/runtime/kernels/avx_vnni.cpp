@@ -10,6 +10,7 @@ namespace brainquant {
 namespace {
 
 struct VnniProduct {
+  using Activations = __m256i;
   static __m256i add(__m256i acc, __m256i x, __m256i weights) { return _mm256_dpbusd_avx_epi32(acc, x, weights); }
 };
 
@@ -46,8 +47,8 @@ using E = Elementwise<Avx256>;
 }  // namespace
 
 extern const Kernel kAvxVnniKernel;
-const Kernel kAvxVnniKernel = {"avx_vnni", is_supported,        128,        3,         2,
-                               0,          multiply_tile,       nullptr,    E::affine, E::day_output,
-                               E::gates,   E::absolute_maximum, E::quantize};
+const Kernel kAvxVnniKernel = {
+    "avx_vnni", is_supported,        128,        3, 2, 0, multiply_tile, nullptr, nullptr, E::affine, E::day_output,
+    E::gates,   E::absolute_maximum, E::quantize};
 
 }  // namespace brainquant

@@ -53,11 +53,13 @@ struct Kernel {
   int tile_blocks;
 
   /// 0, or: the products of a pair of weights (of inputs 2i and 2i + 1) are added in 16 bits, so the magnitudes of
-  /// those of one sign may add up to no more than this. pack() moves what is beyond it to listed groups.
+  /// those of one sign may add up to no more than this for multiply_tile and multiply_listed.
   int pair_limit;
 
   void (*multiply_tile)(const TileArguments&);
-  /// nullptr where there is no pair_limit.
+  // nullptr where there is no pair_limit:
+  /// Takes any weights and is slower. Here alone the activations count without the offset.
+  void (*multiply_any_tile)(const TileArguments&);
   void (*multiply_listed)(const ListedGroups&);
 
   // Elementwise parts; every count is a multiple of 16.

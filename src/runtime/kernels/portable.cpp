@@ -51,8 +51,8 @@ using E = Elementwise<Scalar>;
 }  // namespace
 
 extern const Kernel kPortableKernel;
-const Kernel kPortableKernel = {"portable", [] { return true; }, 0,          1,         4,
-                                0,          multiply_tile,       nullptr,    E::affine, E::day_output,
-                                E::gates,   E::absolute_maximum, E::quantize};
+const Kernel kPortableKernel = {
+    "portable", [] { return true; }, 0,          1, 4, 0, multiply_tile, nullptr, nullptr, E::affine, E::day_output,
+    E::gates,   E::absolute_maximum, E::quantize};
 
 }  // namespace brainquant
