@@ -106,33 +106,6 @@ class TileOutliers {
   int half_count_ = 0;
 };
 
-/// Has the weights that come next brought into the first-level cache while the present ones are used: a share of them
-/// at each row tile.
-class Prefetcher {
- public:
-  Prefetcher(const PackedMatrix& weights, std::int64_t block, std::int64_t block_count, std::int64_t group,
-             std::int64_t group_count, std::int64_t row_tiles)
-      : from_(weights.values.data() + block * weights.block_stride() + group * kGroupBytes),
-        block_stride_(weights.block_stride()),
-        groups_(group_count),
-        left_(std::clamp<std::int64_t>(weights.block_count - block, 0, block_count) * group_count),
-        share_((left_ + row_tiles - 1) / row_tiles) {}
-  void next_share() {
-    for (std::int64_t i = std::min(share_, left_); i > 0; --i, --left_) {
-      __builtin_prefetch(from_ + group_ * kGroupBytes);
-      if (++group_ == groups_) {
-        group_ = 0;
-        from_ += block_stride_;
-      }
-    }
-  }
-
- private:
-  const std::int8_t* from_;
-  std::int64_t block_stride_, groups_, left_, share_;
-  std::int64_t group_ = 0;
-};
-
 }  // namespace
 
 std::vector<std::int64_t> channels_in_order(std::int64_t rows) {
@@ -196,8 +169,7 @@ void begin_sums(const PackedMatrix& weights, std::int64_t block_begin, std::int6
 void add_products(const Kernel& kernel, const PackedMatrix& weights, std::int64_t block_begin, std::int64_t block_end,
                   std::int64_t group_begin, std::int64_t group_end, const std::uint8_t* const* rows,
                   std::int64_t row_count, std::int32_t* acc, std::int64_t acc_stride) {
-  const std::int64_t row_tiles = (row_count + kernel.tile_rows - 1) / kernel.tile_rows;
-  const std::int64_t groups_at_a_time = row_tiles == 1 ? group_end - group_begin : kGroupsAtATime;
+  const std::int64_t groups_at_a_time = row_count <= kernel.tile_rows ? group_end - group_begin : kGroupsAtATime;
   const auto multiply = weights.within_pair_limit ? kernel.multiply_tile : kernel.multiply_any_tile;
   TileArguments tile;
   tile.block_stride = weights.block_stride();
@@ -209,15 +181,10 @@ void add_products(const Kernel& kernel, const PackedMatrix& weights, std::int64_
       tile.weights = weights.values.data() + block * weights.block_stride() + group * kGroupBytes;
       tile.row_offset = group * kGroupInputs;
       const TileOutliers outliers(weights, block, tile.block_count, group, group + tile.group_count);
-      const bool is_last = group + tile.group_count == group_end;
-      const std::int64_t next_group = is_last ? group_begin : group + tile.group_count;
-      Prefetcher next(weights, is_last ? block + tile.block_count : block, tile.block_count, next_group,
-                      std::min(groups_at_a_time, group_end - next_group), row_tiles);
       for (std::int64_t row = 0; row < row_count; row += tile.row_count) {
         tile.row_count = std::min<std::int64_t>(kernel.tile_rows, row_count - row);
         tile.rows = rows + row;
         tile.acc = acc + row * acc_stride + (block - block_begin) * kBlockChannels;
-        if (row_tiles > 1) next.next_share();
         multiply(tile);
         outliers.add(kernel, tile);
       }
