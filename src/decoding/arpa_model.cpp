@@ -9,8 +9,11 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <map>
+#include <utility>
 
 #include "brainquant/support/error.h"
+#include "decoding/word_automaton.h"
 
 namespace brainquant {
 namespace {
@@ -177,11 +180,17 @@ std::optional<std::uint32_t> ArpaModel::find_word(const std::string& word) const
   return found->second;
 }
 
+std::optional<std::uint32_t> ArpaModel::find_context(const std::uint32_t* begin, const std::uint32_t* end) const {
+  std::optional<std::uint32_t> context = kRoot;
+  for (; begin != end && context; ++begin) context = find_node(*context, *begin);
+  return context;
+}
+
 std::optional<double> ArpaModel::log10_of(const std::vector<std::uint32_t>& history, std::uint32_t word) const {
   double backoff = 0;
-  for (std::size_t skip = 0; skip <= history.size(); ++skip) {
-    std::optional<std::uint32_t> context = kRoot;
-    for (std::size_t i = skip; i < history.size() && context; ++i) context = find_node(*context, history[i]);
+  const std::uint32_t* const end = history.data() + history.size();
+  for (const std::uint32_t* begin = history.data(); begin <= end; ++begin) {
+    const std::optional<std::uint32_t> context = find_context(begin, end);
     if (!context) continue;
     const std::optional<std::uint32_t> ngram = find_node(*context, word);
     if (ngram && !std::isnan(nodes_[*ngram].log10_probability)) return backoff + nodes_[*ngram].log10_probability;
@@ -190,24 +199,48 @@ std::optional<double> ArpaModel::log10_of(const std::vector<std::uint32_t>& hist
   return std::nullopt;
 }
 
-std::optional<double> ArpaModel::log_probability(const std::vector<std::string>& words) const {
-  std::vector<std::uint32_t> history;
-  if (begin_) history.push_back(*begin_);
-  double log10 = 0;
-  const auto say = [&](std::optional<std::uint32_t> word) {
-    if (!word) return false;
-    if (history.size() >= static_cast<std::size_t>(order_)) history.erase(history.begin());
-    const std::optional<double> score = log10_of(history, *word);
-    if (!score) return false;
-    log10 += *score;
-    history.push_back(*word);
-    return true;
-  };
-  for (const std::string& word : words) {
-    if (!say(find_word(word))) return std::nullopt;
+/// A state is the longest end of the sentence so far that is the beginning of a listed n-gram: words before it change
+/// no probability that comes after.
+class ArpaModel::Automaton final : public WordAutomaton {
+ public:
+  explicit Automaton(const ArpaModel& model) : model_(model) {
+    std::vector<std::uint32_t> history;
+    if (model.begin_) history.push_back(*model.begin_);
+    state_of(history);
   }
-  if (!say(end_)) return std::nullopt;
-  return log10 * kLn10;
-}
+
+  std::optional<Arc> say(std::uint32_t state, const std::string& word) override {
+    const std::optional<std::uint32_t> id = model_.find_word(word);
+    if (!id) return std::nullopt;
+    std::vector<std::uint32_t> history = histories_[state];
+    const std::optional<double> log10 = model_.log10_of(history, *id);
+    if (!log10) return std::nullopt;
+    history.push_back(*id);
+    return Arc{state_of(history), -*log10 * kLn10};
+  }
+
+  std::optional<double> end_cost(std::uint32_t state) const override {
+    const std::optional<double> log10 = model_.log10_of(histories_[state], *model_.end_);
+    if (!log10) return std::nullopt;
+    return -*log10 * kLn10;
+  }
+
+ private:
+  std::uint32_t state_of(const std::vector<std::uint32_t>& history) {
+    const std::uint32_t* begin = history.data();
+    const std::uint32_t* const end = begin + history.size();
+    while (end - begin >= model_.order_ || !model_.find_context(begin, end)) ++begin;
+    std::vector<std::uint32_t> known(begin, end);
+    const auto [place, is_new] = states_.emplace(known, static_cast<std::uint32_t>(histories_.size()));
+    if (is_new) histories_.push_back(std::move(known));
+    return place->second;
+  }
+
+  const ArpaModel& model_;
+  std::vector<std::vector<std::uint32_t>> histories_;
+  std::map<std::vector<std::uint32_t>, std::uint32_t> states_;
+};
+
+std::unique_ptr<WordAutomaton> ArpaModel::automaton() const { return std::make_unique<Automaton>(*this); }
 
 }  // namespace brainquant

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,7 +17,7 @@ namespace brainquant {
 class ArpaModel final : public SentenceScorer {
  public:
   explicit ArpaModel(const std::filesystem::path& path);
-  std::optional<double> log_probability(const std::vector<std::string>& words) const override;
+  std::unique_ptr<WordAutomaton> automaton() const override;
   int order() const { return order_; }
 
  private:
@@ -28,9 +29,12 @@ class ArpaModel final : public SentenceScorer {
   static constexpr std::uint32_t kRoot = 0;
 
   class Reader;
+  class Automaton;
   std::uint32_t add_node(std::uint32_t context, std::uint32_t word);
   std::optional<std::uint32_t> find_node(std::uint32_t context, std::uint32_t word) const;
   std::optional<std::uint32_t> find_word(const std::string& word) const;
+  /// The node of a history; nothing if no listed n-gram begins with it.
+  std::optional<std::uint32_t> find_context(const std::uint32_t* begin, const std::uint32_t* end) const;
   std::optional<double> log10_of(const std::vector<std::uint32_t>& history, std::uint32_t word) const;
 
   int order_ = 0;

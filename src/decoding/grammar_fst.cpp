@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "brainquant/support/error.h"
+#include "decoding/word_automaton.h"
 
 namespace brainquant {
 namespace {
@@ -74,27 +76,54 @@ void GrammarFst::follow_silent(Costs& costs) const {
   }
 }
 
-std::optional<double> GrammarFst::log_probability(const std::vector<std::string>& words) const {
-  Costs costs{{fst_.start(), 0.0}};
-  follow_silent(costs);
-  for (const std::string& word : words) {
-    const std::optional<std::int32_t> label = words_.find(word);
+/// A state is the set of the grammar's states that the words can have led to, each with the least cost, counted from
+/// that of the cheapest state that the last word leads to. (The subset construction of weighted determinization: Mohri,
+/// "Finite-state transducers in language and speech processing", Computational Linguistics 23, 1997.)
+class GrammarFst::Automaton final : public WordAutomaton {
+ public:
+  explicit Automaton(const GrammarFst& grammar) : grammar_(grammar) { state_of({{grammar.fst_.start(), 0.0}}); }
+
+  std::optional<Arc> say(std::uint32_t state, const std::string& word) override {
+    const std::optional<std::int32_t> label = grammar_.words_.find(word);
     if (!label) return std::nullopt;
-    Costs next_costs;
-    for (const auto& [state, cost] : costs) {
-      const double here = cost;
-      for_each_arc(state, *label, [&](std::int32_t next, double weight) {
-        const auto [place, is_new] = next_costs.emplace(next, here + weight);
-        if (!is_new) place->second = std::min(place->second, here + weight);
+    Costs next;
+    double least = INFINITY;
+    for (const auto& [from, here] : *subsets_[state]) {
+      grammar_.for_each_arc(from, *label, [&, before = here](std::int32_t to, double weight) {
+        const double cost = before + weight;
+        if (!std::isfinite(cost)) return;
+        const auto [place, is_new] = next.emplace(to, cost);
+        if (!is_new) place->second = std::min(place->second, cost);
+        least = std::min(least, cost);
       });
     }
-    costs.swap(next_costs);
-    follow_silent(costs);
+    if (next.empty()) return std::nullopt;
+    for (auto& [to, cost] : next) cost -= least;
+    return Arc{state_of(std::move(next)), least};
   }
-  double best = INFINITY;
-  for (const auto& [state, cost] : costs) best = std::min(best, cost + fst_.state(state).final_weight);
-  if (!std::isfinite(best)) return std::nullopt;
-  return -best;
-}
+
+  std::optional<double> end_cost(std::uint32_t state) const override {
+    double least = INFINITY;
+    for (const auto& [from, cost] : *subsets_[state]) {
+      least = std::min(least, cost + grammar_.fst_.state(from).final_weight);
+    }
+    if (!std::isfinite(least)) return std::nullopt;
+    return least;
+  }
+
+ private:
+  std::uint32_t state_of(Costs costs) {
+    grammar_.follow_silent(costs);
+    const auto [place, is_new] = states_.emplace(std::move(costs), static_cast<std::uint32_t>(subsets_.size()));
+    if (is_new) subsets_.push_back(&place->first);
+    return place->second;
+  }
+
+  const GrammarFst& grammar_;
+  std::map<Costs, std::uint32_t> states_;
+  std::vector<const Costs*> subsets_;  // the map's keys
+};
+
+std::unique_ptr<WordAutomaton> GrammarFst::automaton() const { return std::make_unique<Automaton>(*this); }
 
 }  // namespace brainquant

@@ -4,8 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
-#include <optional>
-#include <string>
+#include <memory>
 #include <vector>
 
 #include "brainquant/decoding/ngram_rescorer.h"
@@ -17,9 +16,10 @@ class GrammarFst final : public SentenceScorer {
  public:
   /// `words` must outlive it.
   GrammarFst(const std::filesystem::path& path, const WordTable& words);
-  std::optional<double> log_probability(const std::vector<std::string>& words) const override;
+  std::unique_ptr<WordAutomaton> automaton() const override;
 
  private:
+  class Automaton;
   using Costs = std::map<std::int32_t, double>;  // least cost of each state reached
 
   void follow_silent(Costs& costs) const;

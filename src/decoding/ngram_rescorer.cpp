@@ -1,19 +1,22 @@
 #include "brainquant/decoding/ngram_rescorer.h"
 
-#include <algorithm>
 #include <array>
 #include <cstring>
 #include <fstream>
-#include <sstream>
+#include <unordered_map>
 #include <utility>
 
 #include "brainquant/support/error.h"
 #include "decoding/arpa_model.h"
 #include "decoding/grammar_fst.h"
+#include "decoding/wfst_lattice.h"
+#include "decoding/word_automaton.h"
 
 namespace brainquant {
 namespace {
 
+/// A lattice that is too large even at this beam has hardly more than one sentence, and no end.
+constexpr double kLeastBeam = 1e-3;
 constexpr std::array<const char*, 3> kOldModels = {"G.fst", "lm.arpa", "lm.arpa.gz"};
 
 std::filesystem::path find_old_model(const std::filesystem::path& folder) {
@@ -25,11 +28,101 @@ std::filesystem::path find_old_model(const std::filesystem::path& folder) {
                    " needs that model: G.fst, lm.arpa or lm.arpa.gz");
 }
 
-std::vector<std::string> split_words(const std::string& sentence) {
-  std::istringstream stream(sentence);
-  std::vector<std::string> words;
-  for (std::string word; stream >> word;) words.push_back(word);
-  return words;
+/// The old and the new model side by side. States are pairs of their states, numbered as words lead to them.
+class ModelPair {
+ public:
+  using Arc = WordAutomaton::Arc;
+
+  ModelPair(std::unique_ptr<WordAutomaton> old_model, std::unique_ptr<WordAutomaton> new_model, const WordTable& words)
+      : old_model_(std::move(old_model)), new_model_(std::move(new_model)), words_(words) {
+    number_of(WordAutomaton::kStart, WordAutomaton::kStart);
+  }
+
+  /// The new model's cost less the old one's; nothing if one of them can't say the word.
+  const std::optional<Arc>& say(std::uint32_t state, std::int32_t label) {
+    const std::uint64_t key = std::uint64_t{state} << 32 | static_cast<std::uint32_t>(label);
+    const auto [place, is_new] = arcs_.try_emplace(key);
+    if (is_new) place->second = find_arc(states_[state], words_.word(label));
+    return place->second;
+  }
+
+  std::optional<double> end_cost(std::uint32_t state) const {
+    const std::optional<double> old_cost = old_model_->end_cost(states_[state].first);
+    const std::optional<double> new_cost = new_model_->end_cost(states_[state].second);
+    if (!old_cost || !new_cost) return std::nullopt;
+    return *new_cost - *old_cost;
+  }
+
+ private:
+  using State = std::pair<std::uint32_t, std::uint32_t>;
+
+  std::optional<Arc> find_arc(const State state, const std::string& word) {
+    const std::optional<Arc> old_arc = old_model_->say(state.first, word);
+    const std::optional<Arc> new_arc = old_arc ? new_model_->say(state.second, word) : std::nullopt;
+    if (!new_arc) return std::nullopt;
+    return Arc{number_of(old_arc->next, new_arc->next), new_arc->cost - old_arc->cost};
+  }
+
+  std::uint32_t number_of(std::uint32_t old_state, std::uint32_t new_state) {
+    const std::uint64_t key = std::uint64_t{old_state} << 32 | new_state;
+    const auto [place, is_new] = numbers_.emplace(key, static_cast<std::uint32_t>(states_.size()));
+    if (is_new) states_.emplace_back(old_state, new_state);
+    return place->second;
+  }
+
+  std::unique_ptr<WordAutomaton> old_model_;
+  std::unique_ptr<WordAutomaton> new_model_;
+  const WordTable& words_;
+  std::vector<State> states_;
+  std::unordered_map<std::uint64_t, std::uint32_t> numbers_;
+  std::unordered_map<std::uint64_t, std::optional<Arc>> arcs_;
+};
+
+/// Nothing if it has more than `max_arcs` arcs.
+std::optional<WordLattice> compose(const WordLattice& lattice, ModelPair& models, std::size_t max_arcs) {
+  WordLattice composed;
+  // The models' states that paths bring to each node; a pair's place in its node's list is its number within the node.
+  std::vector<std::vector<std::uint32_t>> states(lattice.num_nodes());
+  std::unordered_map<std::uint64_t, std::uint32_t> places;
+  std::vector<std::uint32_t> first_node(lattice.num_nodes());
+  const auto reach = [&](std::uint32_t node, std::uint32_t state) {
+    const std::uint64_t key = std::uint64_t{node} << 32 | state;
+    const auto [place, is_new] = places.emplace(key, static_cast<std::uint32_t>(states[node].size()));
+    if (is_new) states[node].push_back(state);
+    return place->second;
+  };
+  reach(0, WordAutomaton::kStart);
+
+  struct Target {
+    std::uint32_t node;
+    std::uint32_t place;
+  };
+  std::vector<Target> targets;
+  for (std::uint32_t node = 0; node < lattice.num_nodes(); ++node) {
+    first_node[node] = static_cast<std::uint32_t>(composed.final_cost.size());
+    for (const std::uint32_t state : states[node]) {
+      composed.first_arc.push_back(static_cast<std::uint32_t>(composed.arcs.size()));
+      composed.final_cost.push_back(lattice.final_cost[node] + models.end_cost(state).value_or(WordLattice::kNotFinal));
+      for (std::uint32_t a = lattice.first_arc[node]; a < lattice.first_arc[node + 1]; ++a) {
+        WordLattice::Arc arc = lattice.arcs[a];
+        std::uint32_t next = state;
+        if (arc.word != 0) {
+          const std::optional<ModelPair::Arc>& said = models.say(state, arc.word);
+          if (!said) continue;
+          next = said->next;
+          arc.graph += said->cost;
+        }
+        if (composed.arcs.size() == max_arcs) return std::nullopt;
+        targets.push_back({arc.next, reach(arc.next, next)});
+        composed.arcs.push_back(arc);
+      }
+    }
+  }
+  composed.first_arc.push_back(static_cast<std::uint32_t>(composed.arcs.size()));
+  for (std::size_t a = 0; a < targets.size(); ++a) {
+    composed.arcs[a].next = first_node[targets[a].node] + targets[a].place;
+  }
+  return composed;
 }
 
 }  // namespace
@@ -45,27 +138,31 @@ std::unique_ptr<const SentenceScorer> open_sentence_scorer(const std::filesystem
   return std::make_unique<const ArpaModel>(path);
 }
 
+std::optional<double> SentenceScorer::log_probability(const std::vector<std::string>& words) const {
+  const std::unique_ptr<WordAutomaton> model = automaton();
+  std::uint32_t state = WordAutomaton::kStart;
+  double cost = 0;
+  for (const std::string& word : words) {
+    const std::optional<WordAutomaton::Arc> said = model->say(state, word);
+    if (!said) return std::nullopt;
+    state = said->next;
+    cost += said->cost;
+  }
+  const std::optional<double> end = model->end_cost(state);
+  if (!end) return std::nullopt;
+  return -(cost + *end);
+}
+
 NgramRescorer::NgramRescorer(const WfstGraph& graph, const std::filesystem::path& new_model)
-    : old_model_(open_sentence_scorer(find_old_model(graph.folder()), graph.words())),
+    : words_(graph.words()),
+      old_model_(open_sentence_scorer(find_old_model(graph.folder()), graph.words())),
       new_model_(open_sentence_scorer(new_model, graph.words())) {}
 
-std::vector<SentenceCandidate> NgramRescorer::rescore(std::vector<SentenceCandidate> candidates,
-                                                      double acoustic_scale) const {
-  std::vector<SentenceCandidate> rescored;
-  for (const SentenceCandidate& candidate : candidates) {
-    const std::vector<std::string> words = split_words(candidate.sentence);
-    const std::optional<double> old_score = old_model_->log_probability(words);
-    const std::optional<double> new_score = new_model_->log_probability(words);
-    if (!old_score || !new_score) continue;
-    SentenceCandidate changed = candidate;
-    changed.ngram += *new_score - *old_score;
-    changed.total = acoustic_scale * changed.acoustic + changed.ngram;
-    rescored.push_back(std::move(changed));
-  }
-  if (rescored.empty()) return candidates;
-  std::stable_sort(rescored.begin(), rescored.end(),
-                   [](const SentenceCandidate& a, const SentenceCandidate& b) { return a.total > b.total; });
-  return rescored;
+WordLattice NgramRescorer::rescored(const WordLattice& lattice, double beam, std::size_t most_arcs) const {
+  ModelPair models(old_model_->automaton(), new_model_->automaton(), words_);
+  std::optional<WordLattice> composed = compose(lattice, models, most_arcs);
+  for (; !composed && beam > kLeastBeam; composed = compose(pruned(lattice, beam), models, most_arcs)) beam /= 2;
+  return composed ? std::move(*composed) : WordLattice{};
 }
 
 }  // namespace brainquant

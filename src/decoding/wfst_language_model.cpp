@@ -18,7 +18,7 @@ WfstLanguageModel::WfstLanguageModel(const std::filesystem::path& lm_dir, const 
     : options_(options) {
   options_.validate();
   graph_ = std::make_shared<const WfstGraph>(lm_dir);
-  if (!rescore_lm.empty()) rescorer_ = std::make_unique<const NgramRescorer>(*graph_, rescore_lm);
+  if (!rescore_lm.empty()) rescorer_ = std::make_shared<const NgramRescorer>(*graph_, rescore_lm);
 }
 
 std::string WfstLanguageModel::description() const {
@@ -31,7 +31,7 @@ WfstStream WfstLanguageModel::stream(std::int64_t classes) const {
   if (classes != kGraphClasses) {
     throw UsageError(fmt::format("a language model needs {} classes, the decoder has {}", kGraphClasses, classes));
   }
-  return WfstStream(graph_, options_);
+  return WfstStream(graph_, options_, rescorer_);
 }
 
 std::vector<SentenceCandidate> WfstLanguageModel::decode(const LogitsView& logits, const RunContext& context) {
@@ -40,12 +40,7 @@ std::vector<SentenceCandidate> WfstLanguageModel::decode(const LogitsView& logit
     if (t % kStepsBetweenChecks == 0) context.cancel.check();
     decoder.push(logits.values + t * logits.classes);
   }
-  return rescore(decoder.finish());
-}
-
-std::vector<SentenceCandidate> WfstLanguageModel::rescore(std::vector<SentenceCandidate> candidates) const {
-  if (!rescorer_) return candidates;
-  return rescorer_->rescore(std::move(candidates), options_.acoustic_scale);
+  return decoder.finish();
 }
 
 }  // namespace brainquant

@@ -26,6 +26,11 @@ struct WordLattice {
   std::size_t num_nodes() const { return final_cost.size(); }
 };
 
+/// Least cost from each node to the end of a sentence.
+std::vector<double> costs_to_end(const WordLattice& lattice);
+/// The same nodes with the arcs and ends of the paths within `beam` of the best one.
+WordLattice pruned(const WordLattice& lattice, double beam);
+
 /// A sequence of words with the costs of its best path.
 struct WordSequence {
   std::vector<std::int32_t> words;

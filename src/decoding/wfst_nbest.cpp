@@ -28,18 +28,6 @@ struct Prefix {
   std::vector<std::pair<std::uint32_t, Costs>> nodes;
 };
 
-/// Least cost from each node to the end of a sentence.
-std::vector<double> costs_to_end(const WordLattice& lattice) {
-  std::vector<double> cost(lattice.final_cost);
-  for (std::size_t n = cost.size(); n-- > 0;) {
-    for (std::uint32_t a = lattice.first_arc[n]; a < lattice.first_arc[n + 1]; ++a) {
-      const WordLattice::Arc& arc = lattice.arcs[a];
-      cost[n] = std::min(cost[n], arc.graph + arc.acoustic + cost[arc.next]);
-    }
-  }
-  return cost;
-}
-
 /// A* over prefixes: the estimate of what is still to come is exact, so sentences come out in the order of their costs.
 class SentenceSearch {
  public:

@@ -28,8 +28,12 @@ using Scores = std::array<float, kGraphClasses>;
 }  // namespace
 
 struct WfstStream::Impl {
-  Impl(std::shared_ptr<const WfstGraph> g, const WfstOptions& o)
-      : graph(std::move(g)), options(o), log_blank_penalty(std::log(o.blank_penalty)), search(graph->fst(), o) {}
+  Impl(std::shared_ptr<const WfstGraph> g, const WfstOptions& o, std::shared_ptr<const NgramRescorer> r)
+      : graph(std::move(g)),
+        rescorer(std::move(r)),
+        options(o),
+        log_blank_penalty(std::log(o.blank_penalty)),
+        search(graph->fst(), o) {}
 
   Scores log_likelihoods(const float* logits) const {
     double largest = -std::numeric_limits<double>::infinity();
@@ -74,7 +78,18 @@ struct WfstStream::Impl {
     return text;
   }
 
+  /// The best sentences of the lattice, rescored if that was asked for and the models can say any.
+  std::vector<WordSequence> best_sentences(const WordLattice& lattice) const {
+    if (rescorer) {
+      const WordLattice rescored = rescorer->rescored(lattice, options.lattice_beam);
+      std::vector<WordSequence> sentences = best_word_sequences(rescored, options.nbest, options.lattice_beam);
+      if (!sentences.empty()) return sentences;
+    }
+    return best_word_sequences(lattice, options.nbest, options.lattice_beam);
+  }
+
   std::shared_ptr<const WfstGraph> graph;
+  std::shared_ptr<const NgramRescorer> rescorer;
   WfstOptions options;
   float log_blank_penalty;
   WfstSearch search;
@@ -84,9 +99,10 @@ struct WfstStream::Impl {
   int last_best = 0;
 };
 
-WfstStream::WfstStream(std::shared_ptr<const WfstGraph> graph, const WfstOptions& options) {
+WfstStream::WfstStream(std::shared_ptr<const WfstGraph> graph, const WfstOptions& options,
+                       std::shared_ptr<const NgramRescorer> rescorer) {
   options.validate();
-  impl_ = std::make_unique<Impl>(std::move(graph), options);
+  impl_ = std::make_unique<Impl>(std::move(graph), options, std::move(rescorer));
 }
 
 WfstStream::~WfstStream() = default;
@@ -120,7 +136,7 @@ std::vector<SentenceCandidate> WfstStream::finish() {
   std::vector<SentenceCandidate> candidates;
   std::unordered_set<std::string> seen;
   const double scale = s.options.acoustic_scale;
-  for (const WordSequence& sequence : best_word_sequences(lattice, s.options.nbest, s.options.lattice_beam)) {
+  for (const WordSequence& sequence : s.best_sentences(lattice)) {
     SentenceCandidate candidate;
     candidate.sentence = s.text(sequence.words);
     // Two labels may name the same word.

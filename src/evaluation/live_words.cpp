@@ -37,7 +37,7 @@ void LiveWords::step(const float* logits, std::int64_t bins) {
 
 void LiveWords::end() {
   const Clock::time_point start = Clock::now();
-  const std::vector<SentenceCandidate> candidates = language_model_.rescore(stream_.finish());
+  const std::vector<SentenceCandidate> candidates = stream_.finish();
   Sentence& sentence = sentences_[index_];
   if (!candidates.empty()) sentence.text = candidates.front().sentence;
   sentence.seconds += seconds_since(start);

@@ -1,16 +1,21 @@
-// Sentence scores against the definition of back-off and against composition in kaldifst, and rescoring worked by hand.
+// Sentence scores against the definition of back-off and against composition in kaldifst; rescoring worked by hand and
+// against every path of small lattices.
 #include "brainquant/decoding/ngram_rescorer.h"
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <map>
+#include <random>
 #include <sstream>
 
 #include "brainquant/decoding/wfst_language_model.h"
 #include "brainquant/support/error.h"
 #include "decoding/fst_writer.h"
 #include "decoding/wfst_case.h"
+#include "decoding/wfst_lattice.h"
 #include "io/scratch_folder.h"
 
 namespace brainquant {
@@ -112,7 +117,20 @@ TEST(ArpaModel, RefusesDamage) {
   EXPECT_THROW(open_sentence_scorer(folder / "missing.arpa", words), FileError);
 }
 
-/// A graph of two words with a grammar in which "go" costs 1 and "home" 2, and a list that prefers "go".
+using Arcs = std::vector<std::vector<WordLattice::Arc>>;
+
+WordLattice lattice_of(const Arcs& arcs, const std::vector<double>& final_cost) {
+  WordLattice lattice;
+  for (const auto& from : arcs) {
+    lattice.first_arc.push_back(static_cast<std::uint32_t>(lattice.arcs.size()));
+    lattice.arcs.insert(lattice.arcs.end(), from.begin(), from.end());
+  }
+  lattice.first_arc.push_back(static_cast<std::uint32_t>(lattice.arcs.size()));
+  lattice.final_cost = final_cost;
+  return lattice;
+}
+
+/// A graph of two words with a grammar in which "go" costs 1 and "home" 2, and a lattice that prefers "go".
 class Rescoring : public testing::Test {
  protected:
   Rescoring() {
@@ -120,21 +138,201 @@ class Rescoring : public testing::Test {
     write_bytes(folder_ / "TLG.fst", test::vector_fst({{0.0F, {{1, 1, 1.0F, 0}, {2, 2, 2.0F, 0}}}}));
     write_bytes(folder_ / "new.arpa", "\\data\\\nngram 1=3\n\\1-grams:\n-1\t</s>\n-2\tgo\n-0.5\thome\n\\end\\\n");
   }
-  std::vector<SentenceCandidate> list() const { return {{"go", -10, -1, 0, -6}, {"home", -11, -2, 0, -7.5}}; }
+  void write_grammar() const {
+    write_bytes(folder_ / "G.fst", test::vector_fst({{0.25F, {{1, 1, 1.0F, 0}, {2, 2, 2.0F, 0}}}}));
+  }
+  static WordLattice two_words() {
+    return lattice_of({{{1, 1, 1, 5}, {1, 2, 2, 5.5}}, {}}, {WordLattice::kNotFinal, 0.125});
+  }
+  /// One step in which the two words sound alike.
+  static std::vector<SentenceCandidate> decode(WfstLanguageModel& model) {
+    const std::vector<float> logits(kGraphClasses, 0.0F);
+    return model.decode({logits.data(), 1, kGraphClasses}, RunContext());
+  }
   ScratchFolder folder_;
 };
 
 TEST_F(Rescoring, TakesTheOldScoreOffAndAddsTheNew) {
-  write_bytes(folder_ / "G.fst", test::vector_fst({{0.25F, {{1, 1, 1.0F, 0}, {2, 2, 2.0F, 0}}}}));
+  write_grammar();
   const WfstGraph graph(folder_.path());
-  const auto rescored = NgramRescorer(graph, folder_ / "new.arpa").rescore(list(), 0.5);
-  ASSERT_EQ(rescored.size(), 2U);
+  const auto found = best_word_sequences(NgramRescorer(graph, folder_ / "new.arpa").rescored(two_words(), 8), 10, 100);
+  ASSERT_EQ(found.size(), 2U);
   const double ln10 = std::log(10.0);
-  EXPECT_EQ(rescored[0].sentence, "home");
-  EXPECT_NEAR(rescored[0].ngram, -2 + 2.25 - 1.5 * ln10, 1e-6);
-  EXPECT_NEAR(rescored[0].total, 0.5 * -11 + rescored[0].ngram, 1e-9);
-  EXPECT_NEAR(rescored[1].ngram, -1 + 1.25 - 3 * ln10, 1e-6);
-  EXPECT_EQ(rescored[0].acoustic, -11);
+  EXPECT_EQ(found[0].words, std::vector<std::int32_t>({2}));
+  EXPECT_NEAR(found[0].graph, 2 + 0.125 - 2.25 + 1.5 * ln10, 1e-6);
+  EXPECT_EQ(found[0].acoustic, 5.5);
+  EXPECT_NEAR(found[1].graph, 1 + 0.125 - 1.25 + 3 * ln10, 1e-6);
+  EXPECT_EQ(found[1].acoustic, 5);
+}
+
+TEST_F(Rescoring, BringsInASentenceThatTheListLeftOut) {
+  write_grammar();
+  WfstOptions options;
+  options.nbest = 1;
+  WfstLanguageModel plain(folder_.path(), options), rescoring(folder_.path(), options, folder_ / "new.arpa");
+  const auto before = decode(plain), after = decode(rescoring);
+  ASSERT_EQ(before.size(), 1U);
+  ASSERT_EQ(after.size(), 1U);
+  EXPECT_EQ(before[0].sentence, "go");
+  EXPECT_EQ(after[0].sentence, "home");
+}
+
+/// The definition of back-off, n-gram by n-gram.
+struct SlowModel {
+  struct Ngram {
+    double probability = 0, backoff = 0;
+  };
+  using Words = std::vector<std::string>;
+  std::map<Words, Ngram> ngrams;
+
+  double log10_of(Words history, const std::string& word) const {
+    if (history.size() > 2) history.erase(history.begin(), history.end() - 2);
+    Words whole = history;
+    whole.push_back(word);
+    const auto listed = ngrams.find(whole);
+    if (listed != ngrams.end()) return listed->second.probability;
+    const auto known = ngrams.find(history);
+    const double backoff = known == ngrams.end() ? 0 : known->second.backoff;
+    return backoff + log10_of({history.begin() + 1, history.end()}, word);
+  }
+  double cost(Words words) const {
+    words.emplace_back("</s>");
+    Words history = {"<s>"};
+    double log10 = 0;
+    for (const std::string& word : words) {
+      log10 += log10_of(history, word);
+      history.push_back(word);
+    }
+    return -log10 * std::log(10.0);
+  }
+  std::string arpa() const {
+    std::string text = "\\data\\\n";
+    for (std::size_t n = 1; n <= 3; ++n) {
+      text +=
+          "ngram " + std::to_string(n) + "=" +
+          std::to_string(std::count_if(ngrams.begin(), ngrams.end(), [&](auto& g) { return g.first.size() == n; })) +
+          "\n";
+    }
+    for (std::size_t n = 1; n <= 3; ++n) {
+      text += "\n\\" + std::to_string(n) + "-grams:\n";
+      for (const auto& [words, ngram] : ngrams) {
+        if (words.size() != n) continue;
+        text += std::to_string(ngram.probability) + "\t";
+        for (std::size_t i = 0; i < n; ++i) text += (i > 0 ? " " : "") + words[i];
+        text += (n < 3 ? "\t" + std::to_string(ngram.backoff) : "") + "\n";
+      }
+    }
+    return text + "\n\\end\\\n";
+  }
+};
+
+/// All 1-grams, some 2-grams, and some 3-grams whose first two words are one of those.
+SlowModel random_model(std::mt19937& random) {
+  const auto tenths = [&](int from, int to) { return (from + static_cast<int>(random() % (to - from))) / 16.0; };
+  const std::vector<std::string> words = {"a", "b", "c"};
+  SlowModel model;
+  for (const char* word : {"<s>", "</s>", "a", "b", "c"}) model.ngrams[{word}] = {tenths(-40, 0), tenths(-16, 8)};
+  for (const std::string first : {"<s>", "a", "b", "c"}) {
+    for (const std::string second : {"</s>", "a", "b", "c"}) {
+      if (random() % 2 == 0) model.ngrams[{first, second}] = {tenths(-40, 0), tenths(-16, 8)};
+    }
+  }
+  for (const std::string first : {"<s>", "a", "b", "c"}) {
+    for (const std::string& second : words) {
+      for (const std::string third : {"</s>", "a", "b", "c"}) {
+        if (model.ngrams.count({first, second}) == 1 && random() % 3 == 0) {
+          model.ngrams[{first, second, third}] = {tenths(-40, 0), 0};
+        }
+      }
+    }
+  }
+  return model;
+}
+
+using Sentences = std::map<std::vector<std::int32_t>, double>;
+
+/// The least total cost of each sentence, by following every path.
+void walk(const WordLattice& lattice, std::uint32_t node, double cost, std::vector<std::int32_t>& words,
+          Sentences& best) {
+  if (std::isfinite(lattice.final_cost[node])) {
+    const auto [place, is_new] = best.emplace(words, cost + lattice.final_cost[node]);
+    if (!is_new) place->second = std::min(place->second, cost + lattice.final_cost[node]);
+  }
+  for (std::uint32_t a = lattice.first_arc[node]; a < lattice.first_arc[node + 1]; ++a) {
+    const WordLattice::Arc& arc = lattice.arcs[a];
+    if (arc.word != 0) words.push_back(arc.word);
+    walk(lattice, arc.next, cost + arc.graph + arc.acoustic, words, best);
+    if (arc.word != 0) words.pop_back();
+  }
+}
+
+WordLattice random_lattice(std::mt19937& random) {
+  const std::size_t count = 5 + random() % 4;
+  Arcs arcs(count);
+  std::vector<double> final_cost(count, WordLattice::kNotFinal);
+  final_cost.back() = 0.5;
+  for (std::size_t n = 0; n + 1 < count; ++n) {
+    for (std::size_t i = 1 + random() % 3; i > 0; --i) {
+      arcs[n].push_back({static_cast<std::uint32_t>(n + 1 + random() % (count - n - 1)),
+                         static_cast<std::int32_t>(random() % 4), static_cast<double>(random() % 64) / 16,
+                         static_cast<double>(random() % 64) / 16});
+    }
+    if (random() % 5 == 0) final_cost[n] = 1.0;
+  }
+  return lattice_of(arcs, final_cost);
+}
+
+TEST_F(Rescoring, ListsWhatEveryPathRescoredByItselfGives) {
+  std::mt19937 random(7);
+  std::size_t order_changed = 0;
+  for (int round = 0; round < 100; ++round) {
+    SCOPED_TRACE("round " + std::to_string(round));
+    const SlowModel old_model = random_model(random), new_model = random_model(random);
+    write_bytes(folder_ / "words.txt", "<eps> 0\na 1\nb 2\nc 3\n#0 4\n");
+    write_bytes(folder_ / "lm.arpa", old_model.arpa());
+    write_bytes(folder_ / "new.arpa", new_model.arpa());
+    const WfstGraph graph(folder_.path());
+    const NgramRescorer rescorer(graph, folder_ / "new.arpa");
+    const WordLattice lattice = random_lattice(random);
+
+    Sentences expected;
+    std::vector<std::int32_t> none;
+    walk(lattice, 0, 0, none, expected);
+    double best_before = INFINITY, best = INFINITY;
+    std::vector<std::int32_t> first_before, first;
+    for (auto& [labels, cost] : expected) {
+      if (cost < best_before) best_before = cost, first_before = labels;
+      std::vector<std::string> words;
+      for (const std::int32_t label : labels) words.emplace_back(1, static_cast<char>('a' + label - 1));
+      cost += new_model.cost(words) - old_model.cost(words);
+      if (cost < best) best = cost, first = labels;
+    }
+    order_changed += first != first_before ? 1 : 0;
+    const double beam = 4;
+    const auto found = best_word_sequences(rescorer.rescored(lattice, 8), 10000, beam);
+    Sentences listed;
+    for (const WordSequence& sequence : found) listed.emplace(sequence.words, sequence.total());
+    ASSERT_EQ(listed.size(), found.size());
+    for (const auto& [words, cost] : expected) ASSERT_TRUE(cost > best + beam - 1e-4 || listed.count(words) == 1);
+    for (const auto& [words, cost] : listed) {
+      ASSERT_EQ(expected.count(words), 1U);
+      EXPECT_NEAR(cost, expected.at(words), 1e-4);  // an ARPA file's numbers are kept in fp32
+    }
+  }
+  EXPECT_GT(order_changed, 20U);
+}
+
+TEST_F(Rescoring, PrunesALatticeThatWouldGrowTooLarge) {
+  write_grammar();
+  const WfstGraph graph(folder_.path());
+  const NgramRescorer rescorer(graph, folder_ / "new.arpa");
+  // "go" is better by 1.5: two arcs fit, one arc leaves the better.
+  EXPECT_EQ(best_word_sequences(rescorer.rescored(two_words(), 8, 2), 10, 100).size(), 2U);
+  const auto one = best_word_sequences(rescorer.rescored(two_words(), 8, 1), 10, 100);
+  ASSERT_EQ(one.size(), 1U);
+  EXPECT_EQ(one[0].words, std::vector<std::int32_t>({1}));
+  EXPECT_NEAR(one[0].graph, 1 + 0.125 - 1.25 + 3 * std::log(10.0), 1e-6);
+  EXPECT_TRUE(best_word_sequences(rescorer.rescored(two_words(), 8, 0), 10, 100).empty());
 }
 
 TEST_F(Rescoring, WithTheSameModelChangesNothing) {
@@ -150,17 +348,21 @@ TEST_F(Rescoring, WithTheSameModelChangesNothing) {
 }
 
 TEST_F(Rescoring, LeavesOutWhatTheNewModelCannotSay) {
-  write_bytes(folder_ / "G.fst", test::vector_fst({{0.25F, {{1, 1, 1.0F, 0}, {2, 2, 2.0F, 0}}}}));
-  write_bytes(folder_ / "new.arpa", "\\data\\\nngram 1=2\n\\1-grams:\n-1\t</s>\n-2\tgo\n\\end\\\n");
-  const WfstGraph graph(folder_.path());
-  const NgramRescorer rescorer(graph, folder_ / "new.arpa");
-  const auto rescored = rescorer.rescore(list(), 0.5);
+  write_grammar();
+  const auto sentences_with = [&](const char* word) {
+    write_bytes(folder_ / "new.arpa",
+                std::string("\\data\\\nngram 1=2\n\\1-grams:\n-1\t</s>\n-2\t") + word + "\n\\end\\\n");
+    WfstLanguageModel model(folder_.path(), WfstOptions(), folder_ / "new.arpa");
+    return decode(model);
+  };
+  const auto rescored = sentences_with("home");
   ASSERT_EQ(rescored.size(), 1U);
-  EXPECT_EQ(rescored[0].sentence, "go");
-  const auto kept = rescorer.rescore({{"home", -11, -2, 0, -7.5}}, 0.5);
-  ASSERT_EQ(kept.size(), 1U);
-  EXPECT_EQ(kept[0].total, -7.5);
-  EXPECT_TRUE(rescorer.rescore({}, 0.5).empty());
+  EXPECT_EQ(rescored[0].sentence, "home");
+  // None can be said: the list is as it was.
+  const auto kept = sentences_with("west");
+  ASSERT_EQ(kept.size(), 2U);
+  EXPECT_EQ(kept[0].sentence, "go");
+  EXPECT_NEAR(kept[0].ngram, -1, 1e-6);
 }
 
 TEST_F(Rescoring, NeedsTheOldModel) {
@@ -175,7 +377,7 @@ TEST_F(Rescoring, AGrammarThatLoopsInSilenceIsRefused) {
   EXPECT_THROW(NgramRescorer(graph, folder_ / "new.arpa"), FormatError);
   write_bytes(folder_ / "G.fst", test::vector_fst({{0.0F, {{3, 0, -1.0F, 0}, {1, 1, 0.0F, 0}}}}));
   const NgramRescorer rescorer(graph, folder_ / "new.arpa");
-  EXPECT_THROW(rescorer.rescore(list(), 0.5), FormatError);
+  EXPECT_THROW(rescorer.rescored(two_words(), 8), FormatError);
 }
 
 }  // namespace

@@ -1,25 +1,29 @@
-// Replaces the n-gram score of candidate sentences with that of a larger model.
+// Replaces the n-gram score of a trial's sentences with that of a larger model.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "brainquant/decoding/language_model.h"
 #include "brainquant/decoding/wfst_graph.h"
 
 namespace brainquant {
 
-/// Scores whole sentences.
+class WordAutomaton;
+struct WordLattice;
+
+/// Scores sentences. Any number of threads may use one at once.
 class SentenceScorer {
  public:
   virtual ~SentenceScorer() = default;
   /// Natural logarithm of the sentence's probability, its end included; nothing if the model can't say the sentence (a
-  /// word that it doesn't know, and no `<unk>`). Any number of threads may call it at once.
-  virtual std::optional<double> log_probability(const std::vector<std::string>& words) const = 0;
+  /// word that it doesn't know, and no `<unk>`).
+  std::optional<double> log_probability(const std::vector<std::string>& words) const;
+  /// The model word by word; the scorer must outlive it.
+  virtual std::unique_ptr<WordAutomaton> automaton() const = 0;
 };
 
 /// A model from a file: an ARPA back-off model, gzipped or not, or an OpenFst grammar (G.fst) whose input labels
@@ -38,12 +42,18 @@ class NgramRescorer {
   /// first that is there. Throws UsageError when there is none, FileError, FormatError.
   NgramRescorer(const WfstGraph& graph, const std::filesystem::path& new_model);
 
-  /// ngram becomes ngram - old model's score + new model's score, total follows, and the list is sorted again, best
-  /// first; equal totals keep their order. Sentences that the new or the old model can't say are left out, as composing
-  /// a lattice with the models would; if that leaves none, the list stays as it was.
-  std::vector<SentenceCandidate> rescore(std::vector<SentenceCandidate> candidates, double acoustic_scale) const;
+  /// The lattice of all its sentences that both models can say: each path's graph cost with the old model's cost of the
+  /// path's words, the sentence's end included, taken off and the new model's put on. Nodes are pairs of a node of
+  /// `lattice` and what the models need to know of the words that lead there, so paths have their exact cost. Words are
+  /// labels of the graph's table, 0 for none. Empty if the models can say no sentence.
+  ///   Should it have more than `most_arcs` arcs, `lattice` is first pruned to the paths within half of `beam` of its
+  /// best one, then within a quarter, and so on until the result fits.
+  WordLattice rescored(const WordLattice& lattice, double beam, std::size_t most_arcs = kMostArcs) const;
+  /// 48 MB.
+  static constexpr std::size_t kMostArcs = 2'000'000;
 
  private:
+  const WordTable& words_;
   std::unique_ptr<const SentenceScorer> old_model_;
   std::unique_ptr<const SentenceScorer> new_model_;
 };

@@ -16,7 +16,7 @@ namespace brainquant {
 
 class WfstLanguageModel final : public LanguageModel {
  public:
-  /// Opens `lm_dir` (see WfstGraph). With a `rescore_lm` (see NgramRescorer) the list of each trial is rescored. Throws
+  /// Opens `lm_dir` (see WfstGraph). With a `rescore_lm` (see NgramRescorer) each trial is rescored. Throws
   /// UsageError, FileError, FormatError.
   WfstLanguageModel(const std::filesystem::path& lm_dir, const WfstOptions& options,
                     const std::filesystem::path& rescore_lm = {});
@@ -28,11 +28,9 @@ class WfstLanguageModel final : public LanguageModel {
   /// UsageError when the logits don't have 41 classes, WorkError when one is not finite, Interrupted.
   std::vector<SentenceCandidate> decode(const LogitsView& logits, const RunContext& context) override;
 
-  /// A decoder for one trial at a time, for words while the logits, with so many classes, are still coming. Rescoring,
-  /// if any, is the caller's step: rescore(stream.finish()). Throws UsageError when there aren't 41 classes.
+  /// A decoder for one trial at a time, for words while the logits, with so many classes, are still coming. Its
+  /// finish() gives what decode() gives. Throws UsageError when there aren't 41 classes.
   WfstStream stream(std::int64_t classes) const;
-  /// The list rescored, or as it came without a rescoring model.
-  std::vector<SentenceCandidate> rescore(std::vector<SentenceCandidate> candidates) const;
 
   const WfstGraph& graph() const { return *graph_; }
   const WfstOptions& options() const { return options_; }
@@ -40,7 +38,7 @@ class WfstLanguageModel final : public LanguageModel {
  private:
   WfstOptions options_;
   std::shared_ptr<const WfstGraph> graph_;
-  std::unique_ptr<const NgramRescorer> rescorer_;
+  std::shared_ptr<const NgramRescorer> rescorer_;
 };
 
 }  // namespace brainquant

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "brainquant/decoding/language_model.h"
+#include "brainquant/decoding/ngram_rescorer.h"
 #include "brainquant/decoding/wfst_graph.h"
 #include "brainquant/decoding/wfst_options.h"
 
@@ -23,7 +24,8 @@ namespace brainquant {
 class WfstStream {
  public:
   /// Throws UsageError for options out of range.
-  WfstStream(std::shared_ptr<const WfstGraph> graph, const WfstOptions& options);
+  WfstStream(std::shared_ptr<const WfstGraph> graph, const WfstOptions& options,
+             std::shared_ptr<const NgramRescorer> rescorer = nullptr);
   ~WfstStream();
   WfstStream(WfstStream&&) noexcept;
   WfstStream& operator=(WfstStream&&) noexcept;
