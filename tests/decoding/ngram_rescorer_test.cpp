@@ -10,6 +10,7 @@
 #include <map>
 #include <random>
 #include <sstream>
+#include <utility>
 
 #include "brainquant/decoding/wfst_language_model.h"
 #include "brainquant/support/error.h"
@@ -320,6 +321,22 @@ TEST_F(Rescoring, ListsWhatEveryPathRescoredByItselfGives) {
     }
   }
   EXPECT_GT(order_changed, 20U);
+}
+
+// From the start: 1 + 1 by node 1, 0 + 3 by node 2, and an end after 0 + 5.
+TEST(WordLattice, PruningKeepsThePathsWithinTheBeam) {
+  const WordLattice lattice = lattice_of({{{1, 1, 1, 0}, {2, 2, 0, 0}}, {{3, 0, 0, 1}}, {{3, 0, 3, 0}}, {}},
+                                         {WordLattice::kNotFinal, WordLattice::kNotFinal, 5, 0});
+  const auto arcs_and_ends = [&](double beam) {
+    const WordLattice kept = pruned(lattice, beam);
+    EXPECT_EQ(kept.num_nodes(), lattice.num_nodes());
+    std::size_t ends = 0;
+    for (const double cost : kept.final_cost) ends += std::isfinite(cost) ? 1 : 0;
+    return std::pair(kept.arcs.size(), ends);
+  };
+  EXPECT_EQ(arcs_and_ends(0.5), std::pair(std::size_t{2}, std::size_t{1}));
+  EXPECT_EQ(arcs_and_ends(1.5), std::pair(std::size_t{4}, std::size_t{1}));
+  EXPECT_EQ(arcs_and_ends(3.5), std::pair(std::size_t{4}, std::size_t{2}));
 }
 
 TEST_F(Rescoring, PrunesALatticeThatWouldGrowTooLarge) {
