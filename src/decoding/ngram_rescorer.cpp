@@ -15,7 +15,7 @@
 namespace brainquant {
 namespace {
 
-/// A lattice that is too large even at this beam has hardly more than one sentence, and no end.
+/// A lattice that is still too large when pruned to about this beam is given up.
 constexpr double kLeastBeam = 1e-3;
 constexpr std::array<const char*, 3> kOldModels = {"G.fst", "lm.arpa", "lm.arpa.gz"};
 

@@ -39,7 +39,7 @@ std::unique_ptr<const SentenceScorer> open_sentence_scorer(const std::filesystem
 class NgramRescorer {
  public:
   /// The new model, and the one that the graph was built with: G.fst, lm.arpa or lm.arpa.gz in the graph's folder, the
-  /// first that is there. Throws UsageError when there is none, FileError, FormatError.
+  /// first that is there. `graph` must outlive it. Throws UsageError when there is none, FileError, FormatError.
   NgramRescorer(const WfstGraph& graph, const std::filesystem::path& new_model);
 
   /// The lattice of all its sentences that both models can say: each path's graph cost with the old model's cost of the
@@ -47,9 +47,9 @@ class NgramRescorer {
   /// `lattice` and what the models need to know of the words that lead there, so paths have their exact cost. Words are
   /// labels of the graph's table, 0 for none. Empty if the models can say no sentence.
   ///   Should it have more than `most_arcs` arcs, `lattice` is first pruned to the paths within half of `beam` of its
-  /// best one, then within a quarter, and so on until the result fits.
+  /// best one, then within a quarter, and so on until the result fits; empty if even the best path alone does not.
   WordLattice rescored(const WordLattice& lattice, double beam, std::size_t most_arcs = kMostArcs) const;
-  /// 48 MB.
+  /// 48 MB for each trial that is being rescored.
   static constexpr std::size_t kMostArcs = 2'000'000;
 
  private:
