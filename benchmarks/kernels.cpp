@@ -90,8 +90,7 @@ void register_elementwise(const Kernel& k) {
 
 int main(int argc, char** argv) {
   constexpr struct { std::int64_t inputs, channels; } kLayers[] = {{7168, 2304}, {768, 2304}, {512, 512}, {768, 41}};
-  for (const Kernel* kernel : all_kernels()) {
-    if (!kernel->is_supported()) continue;
+  for (const Kernel* kernel : supported_kernels()) {
     benchmark::RegisterBenchmark(fmt::format("{}/peak", kernel->name).c_str(),
                                  [=](benchmark::State& state) { peak(state, *kernel); });
     for (const auto& layer : kLayers) {

@@ -17,8 +17,9 @@ struct PackedCase {
     std::uniform_int_distribution<int> bytes(-127, 127);
     std::normal_distribution<float> trained(0, 27);  // of a tensor's weights, the largest of which is 127
     Int8Matrix matrix{channels, inputs, std::vector<std::int8_t>(static_cast<std::size_t>(inputs * channels)), {0.01F}};
-    for (std::int8_t& value : matrix.values)
+    for (std::int8_t& value : matrix.values) {
       value = static_cast<std::int8_t>(std::clamp(trained(random), -127.0F, 127.0F));
+    }
     weights =
         pack(matrix, std::vector<float>(static_cast<std::size_t>(channels)), channels_in_order(channels), inputs, k);
     activations = AlignedBuffer<std::uint8_t>(inputs * rows);

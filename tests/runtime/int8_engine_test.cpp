@@ -35,9 +35,7 @@ constexpr NamedShape kShapes[] = {{"NoPatchesNarrow", {5, 7, 1, 3, 0, 0, 1}},
 
 std::vector<std::string> kernels_here() {
   std::vector<std::string> names;
-  for (const Kernel* kernel : all_kernels()) {
-    if (kernel->is_supported()) names.emplace_back(kernel->name);
-  }
+  for (const Kernel* kernel : supported_kernels()) names.emplace_back(kernel->name);
   return names;
 }
 
@@ -256,8 +254,7 @@ const Kernel* counted_kernel = nullptr;
 TEST(NativeEngine, ProductsGoThroughItsKernel) {
   const QuantizedModel model = random_model({}, {}, 6);
   const Trials trials = random_trials(model.config, {12}, 3);
-  for (const Kernel* kernel : all_kernels()) {
-    if (!kernel->is_supported()) continue;
+  for (const Kernel* kernel : supported_kernels()) {
     counted_kernel = kernel;
     Kernel counting = *kernel;
     counting.multiply_tile = [](const TileArguments& tile) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/kernel_name.h"
 #include "runtime/kernels/kernel_table.h"
 #include "support/small_decoder.h"
 
@@ -21,16 +22,6 @@ class EveryKernel : public ::testing::TestWithParam<const Kernel*> {
  protected:
   const Kernel& kernel() const { return *GetParam(); }
 };
-
-std::vector<const Kernel*> supported_kernels() {
-  std::vector<const Kernel*> kernels;
-  for (const Kernel* kernel : all_kernels()) {
-    if (kernel->is_supported()) kernels.push_back(kernel);
-  }
-  return kernels;
-}
-
-std::string kernel_name(const ::testing::TestParamInfo<const Kernel*>& info) { return info.param->name; }
 
 // ---- products ----
 
@@ -132,6 +123,10 @@ TEST_P(EveryKernel, ProductsAreExact) {
 TEST_P(EveryKernel, WidestProductDoesNotSaturate) {
   check_tile(kernel(), kPatterns[1], 1, 1, 7168 / kGroupInputs);
   check_tile(kernel(), kPatterns[2], kernel().tile_rows, kernel().tile_blocks, 7168 / kGroupInputs);
+}
+
+TEST(KernelTable, TilesHaveNoMoreBlocksThanThereIsRoomFor) {
+  for (const Kernel* kernel : all_kernels()) EXPECT_LE(kernel->tile_blocks, kMostTileBlocks) << kernel->name;
 }
 
 class KernelWithPairLimit : public EveryKernel {};
@@ -352,7 +347,7 @@ TEST_P(EveryKernel, QuantizeRoundsTiesToEvenAndSaturates) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Cpu, EveryKernel, ::testing::ValuesIn(supported_kernels()), kernel_name);
+INSTANTIATE_TEST_SUITE_P(Cpu, EveryKernel, ::testing::ValuesIn(supported_kernels()), testing::kernel_name);
 
 std::vector<const Kernel*> kernels_with_pair_limit() {
   std::vector<const Kernel*> kernels = supported_kernels();
@@ -360,7 +355,8 @@ std::vector<const Kernel*> kernels_with_pair_limit() {
   return kernels;
 }
 
-INSTANTIATE_TEST_SUITE_P(Cpu, KernelWithPairLimit, ::testing::ValuesIn(kernels_with_pair_limit()), kernel_name);
+INSTANTIATE_TEST_SUITE_P(Cpu, KernelWithPairLimit, ::testing::ValuesIn(kernels_with_pair_limit()),
+                         testing::kernel_name);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(KernelWithPairLimit);  // a CPU may have no such kernel
 
 }  // namespace

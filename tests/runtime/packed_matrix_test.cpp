@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/kernel_name.h"
 #include "runtime/kernels/kernel_table.h"
 #include "support/small_decoder.h"
 
@@ -97,17 +98,7 @@ TEST_P(PackedMatrixProduct, EqualsTheSumsWrittenOut) {
   }
 }
 
-std::vector<const Kernel*> supported_kernels() {
-  std::vector<const Kernel*> kernels;
-  for (const Kernel* kernel : all_kernels()) {
-    if (kernel->is_supported()) kernels.push_back(kernel);
-  }
-  return kernels;
-}
-
-std::string kernel_name(const ::testing::TestParamInfo<const Kernel*>& info) { return info.param->name; }
-
-INSTANTIATE_TEST_SUITE_P(Kernels, PackedMatrixProduct, ::testing::ValuesIn(supported_kernels()), kernel_name);
+INSTANTIATE_TEST_SUITE_P(Kernels, PackedMatrixProduct, ::testing::ValuesIn(supported_kernels()), testing::kernel_name);
 
 PackedMatrix packed_for_pairs(const Int8Matrix& weight) {
   Kernel kernel = choose_kernel("portable");

@@ -7,11 +7,12 @@
 #include "runtime/kernels/avx256.h"
 #include "runtime/kernels/elementwise.h"
 #include "runtime/kernels/kernel.h"
+#include "runtime/kernels/with_constant.h"
 
 namespace brainquant {
 namespace {
 
-constexpr int kPairLimit = 128;
+constexpr int kTileRows = 4, kTileBlocks = 2;
 
 struct PairProduct {
   using Activations = __m256i;
@@ -45,16 +46,7 @@ void tile_of_rows(TileArguments t) {
 
 template <typename Product>
 void multiply(const TileArguments& t) {
-  switch (t.row_count) {
-    case 1:
-      return tile_of_rows<Product, 1, 2>(t);
-    case 2:
-      return tile_of_rows<Product, 2, 2>(t);
-    case 3:
-      return tile_of_rows<Product, 3, 1>(t);
-    default:
-      return tile_of_rows<Product, 4, 1>(t);
-  }
+  with_constant<kTileRows>(t.row_count, [&](auto rows) { tile_of_rows<Product, rows, (rows <= 2 ? 2 : 1)>(t); });
 }
 
 template <int Rows>
@@ -80,16 +72,7 @@ void listed_rows(const ListedGroups& t) {
 }
 
 void multiply_listed(const ListedGroups& t) {
-  switch (t.row_count) {
-    case 1:
-      return listed_rows<1>(t);
-    case 2:
-      return listed_rows<2>(t);
-    case 3:
-      return listed_rows<3>(t);
-    default:
-      return listed_rows<4>(t);
-  }
+  with_constant<kTileRows>(t.row_count, [&](auto rows) { listed_rows<rows>(t); });
 }
 
 bool is_supported() { return __builtin_cpu_supports("avx2"); }
@@ -99,19 +82,19 @@ using E = Elementwise<Avx256>;
 }  // namespace
 
 extern const Kernel kAvx2Kernel;
-const Kernel kAvx2Kernel = {"avx2",
-                            is_supported,
-                            128,
-                            4,
-                            2,
-                            kPairLimit,
-                            multiply<PairProduct>,
-                            multiply<SignedProduct>,
-                            multiply_listed,
-                            E::affine,
-                            E::day_output,
-                            E::gates,
-                            E::absolute_maximum,
-                            E::quantize};
+const Kernel kAvx2Kernel = {.name = "avx2",
+                            .is_supported = is_supported,
+                            .activation_offset = 128,
+                            .tile_rows = kTileRows,
+                            .tile_blocks = kTileBlocks,
+                            .pair_limit = 128,
+                            .multiply_tile = multiply<PairProduct>,
+                            .multiply_any_tile = multiply<SignedProduct>,
+                            .multiply_listed = multiply_listed,
+                            .affine = E::affine,
+                            .day_output = E::day_output,
+                            .gates = E::gates,
+                            .absolute_maximum = E::absolute_maximum,
+                            .quantize = E::quantize};
 
 }  // namespace brainquant

@@ -4,9 +4,12 @@
 
 #include "runtime/kernels/elementwise.h"
 #include "runtime/kernels/kernel.h"
+#include "runtime/kernels/with_constant.h"
 
 namespace brainquant {
 namespace {
+
+constexpr int kTileRows = 6, kTileBlocks = 4;
 
 struct Avx512 {
   using Float = __m512;
@@ -97,36 +100,11 @@ void tile(const TileArguments& t) {
   }
 }
 
-template <int Rows>
-void tile_of_rows(const TileArguments& t) {
-  constexpr int kChains = Rows == 1 ? 4 : Rows == 2 ? 2 : 1;
-  switch (t.block_count) {
-    case 1:
-      return tile<Rows, 1, kChains>(t);
-    case 2:
-      return tile<Rows, 2, kChains>(t);
-    case 3:
-      return tile<Rows, 3, kChains>(t);
-    default:
-      return tile<Rows, 4, kChains>(t);
-  }
-}
-
 void multiply_tile(const TileArguments& t) {
-  switch (t.row_count) {
-    case 1:
-      return tile_of_rows<1>(t);
-    case 2:
-      return tile_of_rows<2>(t);
-    case 3:
-      return tile_of_rows<3>(t);
-    case 4:
-      return tile_of_rows<4>(t);
-    case 5:
-      return tile_of_rows<5>(t);
-    default:
-      return tile_of_rows<6>(t);
-  }
+  with_constant<kTileRows>(t.row_count, [&](auto rows) {
+    constexpr int kChains = rows == 1 ? 4 : rows == 2 ? 2 : 1;
+    with_constant<kTileBlocks>(t.block_count, [&](auto blocks) { tile<rows, blocks, kChains>(t); });
+  });
 }
 
 bool is_supported() {
@@ -139,8 +117,16 @@ using E = Elementwise<Avx512>;
 }  // namespace
 
 extern const Kernel kAvx512VnniKernel;
-const Kernel kAvx512VnniKernel = {
-    "avx512_vnni", is_supported,        128,        6, 4, 0, multiply_tile, nullptr, nullptr, E::affine, E::day_output,
-    E::gates,      E::absolute_maximum, E::quantize};
+const Kernel kAvx512VnniKernel = {.name = "avx512_vnni",
+                                  .is_supported = is_supported,
+                                  .activation_offset = 128,
+                                  .tile_rows = kTileRows,
+                                  .tile_blocks = kTileBlocks,
+                                  .multiply_tile = multiply_tile,
+                                  .affine = E::affine,
+                                  .day_output = E::day_output,
+                                  .gates = E::gates,
+                                  .absolute_maximum = E::absolute_maximum,
+                                  .quantize = E::quantize};
 
 }  // namespace brainquant

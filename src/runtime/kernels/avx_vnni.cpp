@@ -5,34 +5,22 @@
 #include "runtime/kernels/avx256.h"
 #include "runtime/kernels/elementwise.h"
 #include "runtime/kernels/kernel.h"
+#include "runtime/kernels/with_constant.h"
 
 namespace brainquant {
 namespace {
+
+constexpr int kTileRows = 3, kTileBlocks = 2;
 
 struct VnniProduct {
   using Activations = __m256i;
   static __m256i add(__m256i acc, __m256i x, __m256i weights) { return _mm256_dpbusd_avx_epi32(acc, x, weights); }
 };
 
-template <int Rows>
-void tile_of_rows(const TileArguments& t) {
-  switch (t.block_count) {
-    case 1:
-      return tile_256<VnniProduct, Rows, 1>(t);
-    default:
-      return tile_256<VnniProduct, Rows, 2>(t);
-  }
-}
-
 void multiply_tile(const TileArguments& t) {
-  switch (t.row_count) {
-    case 1:
-      return tile_of_rows<1>(t);
-    case 2:
-      return tile_of_rows<2>(t);
-    default:
-      return tile_of_rows<3>(t);
-  }
+  with_constant<kTileRows>(t.row_count, [&](auto rows) {
+    with_constant<kTileBlocks>(t.block_count, [&](auto blocks) { tile_256<VnniProduct, rows, blocks>(t); });
+  });
 }
 
 bool is_supported() {
@@ -47,8 +35,16 @@ using E = Elementwise<Avx256>;
 }  // namespace
 
 extern const Kernel kAvxVnniKernel;
-const Kernel kAvxVnniKernel = {
-    "avx_vnni", is_supported,        128,        3, 2, 0, multiply_tile, nullptr, nullptr, E::affine, E::day_output,
-    E::gates,   E::absolute_maximum, E::quantize};
+const Kernel kAvxVnniKernel = {.name = "avx_vnni",
+                               .is_supported = is_supported,
+                               .activation_offset = 128,
+                               .tile_rows = kTileRows,
+                               .tile_blocks = kTileBlocks,
+                               .multiply_tile = multiply_tile,
+                               .affine = E::affine,
+                               .day_output = E::day_output,
+                               .gates = E::gates,
+                               .absolute_maximum = E::absolute_maximum,
+                               .quantize = E::quantize};
 
 }  // namespace brainquant

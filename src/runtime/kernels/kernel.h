@@ -15,7 +15,7 @@ namespace brainquant {
 inline constexpr std::int64_t kBlockChannels = 16;
 inline constexpr std::int64_t kGroupInputs = 4;
 inline constexpr std::int64_t kGroupBytes = kBlockChannels * kGroupInputs;
-inline constexpr int kMostTileBlocks = 4;  // of any kernel
+inline constexpr int kMostTileBlocks = 4;  // no kernel has more
 inline constexpr std::int64_t kListedChannels = 8;
 inline constexpr std::int64_t kListedBytes = kListedChannels * kGroupInputs;
 
@@ -54,13 +54,13 @@ struct Kernel {
 
   /// 0, or: the products of a pair of weights (of inputs 2i and 2i + 1) are added in 16 bits, so the magnitudes of
   /// those of one sign may add up to no more than this for multiply_tile and multiply_listed.
-  int pair_limit;
+  int pair_limit = 0;
 
   void (*multiply_tile)(const TileArguments&);
-  // nullptr where there is no pair_limit:
-  /// Takes any weights and is slower. Here alone the activations count without the offset.
-  void (*multiply_any_tile)(const TileArguments&);
-  void (*multiply_listed)(const ListedGroups&);
+  // Where there is a pair_limit:
+  /// Takes any weights and is slower. Adds products of q itself, so that no offset is to be taken out of the sums.
+  void (*multiply_any_tile)(const TileArguments&) = nullptr;
+  void (*multiply_listed)(const ListedGroups&) = nullptr;
 
   // Elementwise parts; every count is a multiple of 16.
 

@@ -27,6 +27,12 @@ const std::vector<const Kernel*>& all_kernels() {
   return kernels;
 }
 
+std::vector<const Kernel*> supported_kernels() {
+  std::vector<const Kernel*> kernels = all_kernels();
+  std::erase_if(kernels, [](const Kernel* kernel) { return !kernel->is_supported(); });
+  return kernels;
+}
+
 const Kernel& choose_kernel(const std::string& name) {
   std::string wanted = name;
   std::string from = "--kernel";

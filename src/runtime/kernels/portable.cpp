@@ -51,8 +51,16 @@ using E = Elementwise<Scalar>;
 }  // namespace
 
 extern const Kernel kPortableKernel;
-const Kernel kPortableKernel = {
-    "portable", [] { return true; }, 0,          1, 4, 0, multiply_tile, nullptr, nullptr, E::affine, E::day_output,
-    E::gates,   E::absolute_maximum, E::quantize};
+const Kernel kPortableKernel = {.name = "portable",
+                                .is_supported = [] { return true; },
+                                .activation_offset = 0,
+                                .tile_rows = 1,
+                                .tile_blocks = 4,
+                                .multiply_tile = multiply_tile,
+                                .affine = E::affine,
+                                .day_output = E::day_output,
+                                .gates = E::gates,
+                                .absolute_maximum = E::absolute_maximum,
+                                .quantize = E::quantize};
 
 }  // namespace brainquant
