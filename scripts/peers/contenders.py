@@ -132,8 +132,8 @@ class OnnxContender:
 
 class OurContender:
     def __init__(self, name, library, path, trials, steps, threads):
-        self.model = Model(library, path, threads)
         self.open = lambda: Model(library, path, threads)
+        self.model = self.open()
         self.name, self.trials, self.steps = name, trials, steps
         pairs = [(t.features, t.session) for t in trials]
         self.one, self.all = self.model.batch(pairs[:1]), self.model.batch(pairs)
