@@ -13,7 +13,6 @@
 #include <utility>
 
 #include "brainquant/support/error.h"
-#include "decoding/word_automaton.h"
 
 namespace brainquant {
 namespace {

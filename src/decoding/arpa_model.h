@@ -10,11 +10,11 @@
 #include <unordered_map>
 #include <vector>
 
-#include "brainquant/decoding/ngram_rescorer.h"
+#include "decoding/ngram_model.h"
 
 namespace brainquant {
 
-class ArpaModel final : public SentenceScorer {
+class ArpaModel final : public NgramModel {
  public:
   explicit ArpaModel(const std::filesystem::path& path);
   std::unique_ptr<WordAutomaton> automaton() const override;

@@ -1,4 +1,4 @@
-// A word grammar (G.fst) as a scorer of sentences.
+// A word grammar (G.fst) as an n-gram model.
 #pragma once
 
 #include <cstdint>
@@ -7,12 +7,12 @@
 #include <memory>
 #include <vector>
 
-#include "brainquant/decoding/ngram_rescorer.h"
 #include "decoding/fst_file.h"
+#include "decoding/ngram_model.h"
 
 namespace brainquant {
 
-class GrammarFst final : public SentenceScorer {
+class GrammarFst final : public NgramModel {
  public:
   /// `words` must outlive it.
   GrammarFst(const std::filesystem::path& path, const WordTable& words);

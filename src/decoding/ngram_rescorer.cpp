@@ -1,16 +1,12 @@
-#include "brainquant/decoding/ngram_rescorer.h"
+#include "decoding/ngram_rescorer.h"
 
 #include <array>
-#include <cstring>
-#include <fstream>
+#include <string>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "brainquant/support/error.h"
-#include "decoding/arpa_model.h"
-#include "decoding/grammar_fst.h"
-#include "decoding/wfst_lattice.h"
-#include "decoding/word_automaton.h"
 
 namespace brainquant {
 namespace {
@@ -127,36 +123,10 @@ std::optional<WordLattice> compose(const WordLattice& lattice, ModelPair& models
 
 }  // namespace
 
-std::unique_ptr<const SentenceScorer> open_sentence_scorer(const std::filesystem::path& path, const WordTable& words) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw FileError(path.string(), "can't be opened");
-  std::array<char, 4> magic{};
-  file.read(magic.data(), magic.size());
-  std::int32_t number = 0;
-  std::memcpy(&number, magic.data(), sizeof(number));
-  if (number == kOpenFstMagic) return std::make_unique<const GrammarFst>(path, words);
-  return std::make_unique<const ArpaModel>(path);
-}
-
-std::optional<double> SentenceScorer::log_probability(const std::vector<std::string>& words) const {
-  const std::unique_ptr<WordAutomaton> model = automaton();
-  std::uint32_t state = WordAutomaton::kStart;
-  double cost = 0;
-  for (const std::string& word : words) {
-    const std::optional<WordAutomaton::Arc> said = model->say(state, word);
-    if (!said) return std::nullopt;
-    state = said->next;
-    cost += said->cost;
-  }
-  const std::optional<double> end = model->end_cost(state);
-  if (!end) return std::nullopt;
-  return -(cost + *end);
-}
-
 NgramRescorer::NgramRescorer(const WfstGraph& graph, const std::filesystem::path& new_model)
     : words_(graph.words()),
-      old_model_(open_sentence_scorer(find_old_model(graph.folder()), graph.words())),
-      new_model_(open_sentence_scorer(new_model, graph.words())) {}
+      old_model_(open_ngram_model(find_old_model(graph.folder()), graph.words())),
+      new_model_(open_ngram_model(new_model, graph.words())) {}
 
 WordLattice NgramRescorer::rescored(const WordLattice& lattice, double beam, std::size_t most_arcs) const {
   ModelPair models(old_model_->automaton(), new_model_->automaton(), words_);

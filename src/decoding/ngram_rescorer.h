@@ -4,37 +4,11 @@
 #include <cstddef>
 #include <filesystem>
 #include <memory>
-#include <optional>
-#include <string>
-#include <vector>
 
-#include "brainquant/decoding/wfst_graph.h"
+#include "decoding/ngram_model.h"
+#include "decoding/wfst_lattice.h"
 
 namespace brainquant {
-
-class WordAutomaton;
-struct WordLattice;
-
-/// Scores sentences. Any number of threads may use one at once.
-class SentenceScorer {
- public:
-  virtual ~SentenceScorer() = default;
-  /// Natural logarithm of the sentence's probability, its end included; nothing if the model can't say the sentence (a
-  /// word that it doesn't know, and no `<unk>`).
-  std::optional<double> log_probability(const std::vector<std::string>& words) const;
-  /// The model word by word; the scorer must outlive it.
-  virtual std::unique_ptr<WordAutomaton> automaton() const = 0;
-};
-
-/// A model from a file: an ARPA back-off model, gzipped or not, or an OpenFst grammar (G.fst) whose input labels
-/// `words` names.
-///   ARPA: log10 p(w | h) as listed, else backoff(h) + log10 p(w | h without its first word); `<s>` before the sentence
-///   and
-///     `</s>` behind it. A word not listed is looked up in lower case, then in upper case, then as `<unk>`.
-///   Grammar: minus the least cost of a path that says the words. Epsilon, `#0` and the like, `<s>` and `</s>` say
-///   nothing.
-/// Throws FileError, FormatError (naming the line or state).
-std::unique_ptr<const SentenceScorer> open_sentence_scorer(const std::filesystem::path& path, const WordTable& words);
 
 class NgramRescorer {
  public:
@@ -54,8 +28,8 @@ class NgramRescorer {
 
  private:
   const WordTable& words_;
-  std::unique_ptr<const SentenceScorer> old_model_;
-  std::unique_ptr<const SentenceScorer> new_model_;
+  std::unique_ptr<const NgramModel> old_model_;
+  std::unique_ptr<const NgramModel> new_model_;
 };
 
 }  // namespace brainquant

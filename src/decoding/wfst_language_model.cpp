@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "brainquant/support/error.h"
+#include "decoding/ngram_rescorer.h"
 
 namespace brainquant {
 namespace {

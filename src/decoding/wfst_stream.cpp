@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "brainquant/support/error.h"
+#include "decoding/ngram_rescorer.h"
 #include "decoding/wfst_search.h"
 
 namespace brainquant {

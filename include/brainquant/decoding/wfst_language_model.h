@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "brainquant/decoding/language_model.h"
-#include "brainquant/decoding/ngram_rescorer.h"
 #include "brainquant/decoding/wfst_graph.h"
 #include "brainquant/decoding/wfst_options.h"
 #include "brainquant/decoding/wfst_stream.h"
@@ -16,8 +15,10 @@ namespace brainquant {
 
 class WfstLanguageModel final : public LanguageModel {
  public:
-  /// Opens `lm_dir` (see WfstGraph). With a `rescore_lm` (see NgramRescorer) each trial is rescored. Throws
-  /// UsageError, FileError, FormatError.
+  /// Opens `lm_dir` (see WfstGraph). With a `rescore_lm`, an ARPA model, gzipped or not, or a grammar (G.fst), each
+  /// trial's lattice gets that model's score instead of the one that it was searched with; `lm_dir` must then have
+  /// G.fst, lm.arpa or lm.arpa.gz (docs/language-models.md). Throws UsageError when it has none, FileError,
+  /// FormatError.
   WfstLanguageModel(const std::filesystem::path& lm_dir, const WfstOptions& options,
                     const std::filesystem::path& rescore_lm = {});
 
