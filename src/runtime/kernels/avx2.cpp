@@ -77,24 +77,17 @@ void multiply_listed(const ListedGroups& t) {
 
 bool is_supported() { return __builtin_cpu_supports("avx2"); }
 
-using E = Elementwise<Avx256>;
-
 }  // namespace
 
 extern const Kernel kAvx2Kernel;
-const Kernel kAvx2Kernel = {.name = "avx2",
-                            .is_supported = is_supported,
-                            .activation_offset = 128,
-                            .tile_rows = kTileRows,
-                            .tile_blocks = kTileBlocks,
-                            .pair_limit = 128,
-                            .multiply_tile = multiply<PairProduct>,
-                            .multiply_any_tile = multiply<SignedProduct>,
-                            .multiply_listed = multiply_listed,
-                            .affine = E::affine,
-                            .day_output = E::day_output,
-                            .gates = E::gates,
-                            .absolute_maximum = E::absolute_maximum,
-                            .quantize = E::quantize};
+constinit const Kernel kAvx2Kernel = Elementwise<Avx256>::added_to({.name = "avx2",
+                                                                    .is_supported = is_supported,
+                                                                    .activation_offset = 128,
+                                                                    .tile_rows = kTileRows,
+                                                                    .tile_blocks = kTileBlocks,
+                                                                    .pair_limit = 128,
+                                                                    .multiply_tile = multiply<PairProduct>,
+                                                                    .multiply_any_tile = multiply<SignedProduct>,
+                                                                    .multiply_listed = multiply_listed});
 
 }  // namespace brainquant

@@ -112,21 +112,14 @@ bool is_supported() {
          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
 }
 
-using E = Elementwise<Avx512>;
-
 }  // namespace
 
 extern const Kernel kAvx512VnniKernel;
-const Kernel kAvx512VnniKernel = {.name = "avx512_vnni",
-                                  .is_supported = is_supported,
-                                  .activation_offset = 128,
-                                  .tile_rows = kTileRows,
-                                  .tile_blocks = kTileBlocks,
-                                  .multiply_tile = multiply_tile,
-                                  .affine = E::affine,
-                                  .day_output = E::day_output,
-                                  .gates = E::gates,
-                                  .absolute_maximum = E::absolute_maximum,
-                                  .quantize = E::quantize};
+constinit const Kernel kAvx512VnniKernel = Elementwise<Avx512>::added_to({.name = "avx512_vnni",
+                                                                          .is_supported = is_supported,
+                                                                          .activation_offset = 128,
+                                                                          .tile_rows = kTileRows,
+                                                                          .tile_blocks = kTileBlocks,
+                                                                          .multiply_tile = multiply_tile});
 
 }  // namespace brainquant

@@ -30,21 +30,14 @@ bool is_supported() {
          (eax & kAvxVnniBit) != 0;
 }
 
-using E = Elementwise<Avx256>;
-
 }  // namespace
 
 extern const Kernel kAvxVnniKernel;
-const Kernel kAvxVnniKernel = {.name = "avx_vnni",
-                               .is_supported = is_supported,
-                               .activation_offset = 128,
-                               .tile_rows = kTileRows,
-                               .tile_blocks = kTileBlocks,
-                               .multiply_tile = multiply_tile,
-                               .affine = E::affine,
-                               .day_output = E::day_output,
-                               .gates = E::gates,
-                               .absolute_maximum = E::absolute_maximum,
-                               .quantize = E::quantize};
+constinit const Kernel kAvxVnniKernel = Elementwise<Avx256>::added_to({.name = "avx_vnni",
+                                                                       .is_supported = is_supported,
+                                                                       .activation_offset = 128,
+                                                                       .tile_rows = kTileRows,
+                                                                       .tile_blocks = kTileBlocks,
+                                                                       .multiply_tile = multiply_tile});
 
 }  // namespace brainquant

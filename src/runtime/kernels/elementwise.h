@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "runtime/kernel_constants.h"
+#include "runtime/kernels/kernel.h"
 
 namespace brainquant {
 namespace {
@@ -88,6 +89,17 @@ struct Elementwise {
       const Float scaled = V::multiply(V::load(values + i), factor);
       V::store_rounded(out + i, V::min(V::max(scaled, V::all(-127.0f)), V::all(127.0f)));
     }
+  }
+
+  /// The kernel with all of these in it. To be called in a constinit definition only: code that runs before main()
+  /// would run on CPUs that lack the instructions.
+  static constexpr Kernel added_to(Kernel kernel) {
+    kernel.affine = affine;
+    kernel.day_output = day_output;
+    kernel.gates = gates;
+    kernel.absolute_maximum = absolute_maximum;
+    kernel.quantize = quantize;
+    return kernel;
   }
 };
 

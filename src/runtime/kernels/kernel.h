@@ -62,21 +62,21 @@ struct Kernel {
   void (*multiply_any_tile)(const TileArguments&) = nullptr;
   void (*multiply_listed)(const ListedGroups&) = nullptr;
 
-  // Elementwise parts; every count is a multiple of 16.
+  // Elementwise parts, of elementwise.h; every count is a multiple of 16.
 
   /// out = float(acc) * (row_scale * scales) + biases.
   void (*affine)(const std::int32_t* acc, float row_scale, const float* scales, const float* biases, std::int64_t count,
-                 float* out);
+                 float* out) = nullptr;
   /// out = softsign(affine + x).
   void (*day_output)(const std::int32_t* acc, float row_scale, const float* scales, const float* biases, const float* x,
-                     std::int64_t count, float* out);
+                     std::int64_t count, float* out) = nullptr;
   /// One step of `unit_count` units: acc, scales and biases of the recurrent product and gi lie as [unit block][r, z,
   /// n][16]. h is updated in place.
   void (*gates)(const std::int32_t* acc, float row_scale, const float* scales, const float* biases, const float* gi,
-                std::int64_t unit_count, float* h);
-  float (*absolute_maximum)(const float* values, std::int64_t count);
+                std::int64_t unit_count, float* h) = nullptr;
+  float (*absolute_maximum)(const float* values, std::int64_t count) = nullptr;
   /// q = rne(clamp(value * inverse)), stored with the offset.
-  void (*quantize)(const float* values, float inverse, std::int64_t count, std::uint8_t* out);
+  void (*quantize)(const float* values, float inverse, std::int64_t count, std::uint8_t* out) = nullptr;
 };
 
 }  // namespace brainquant

@@ -46,21 +46,14 @@ void multiply_tile(const TileArguments& t) {
   }
 }
 
-using E = Elementwise<Scalar>;
-
 }  // namespace
 
 extern const Kernel kPortableKernel;
-const Kernel kPortableKernel = {.name = "portable",
-                                .is_supported = [] { return true; },
-                                .activation_offset = 0,
-                                .tile_rows = 1,
-                                .tile_blocks = 4,
-                                .multiply_tile = multiply_tile,
-                                .affine = E::affine,
-                                .day_output = E::day_output,
-                                .gates = E::gates,
-                                .absolute_maximum = E::absolute_maximum,
-                                .quantize = E::quantize};
+constinit const Kernel kPortableKernel = Elementwise<Scalar>::added_to({.name = "portable",
+                                                                        .is_supported = [] { return true; },
+                                                                        .activation_offset = 0,
+                                                                        .tile_rows = 1,
+                                                                        .tile_blocks = 4,
+                                                                        .multiply_tile = multiply_tile});
 
 }  // namespace brainquant
