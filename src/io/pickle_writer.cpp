@@ -7,7 +7,7 @@
 
 #include "brainquant/io/pickle.h"
 #include "brainquant/support/error.h"
-#include "io/utf8.h"
+#include "brainquant/support/utf8.h"
 
 namespace brainquant {
 

@@ -15,6 +15,7 @@
 
 #include "brainquant/io/torch_archive.h"
 #include "brainquant/support/error.h"
+#include "brainquant/support/sha256.h"
 #include "io/half_float.h"
 #include "io/torch_stream.h"
 #include "io/zip_directory.h"
@@ -43,6 +44,7 @@ class InputFile {
       throw FileError(path_, is_folder ? "is a folder, not a file" : "is not a regular file");
     }
     size_ = static_cast<std::uint64_t>(status.st_size);
+    written_ = status.st_mtim;
   }
   ~InputFile() { ::close(fd_); }
   InputFile(const InputFile&) = delete;
@@ -50,6 +52,13 @@ class InputFile {
 
   const std::string& path() const { return path_; }
   std::uint64_t size() const { return size_; }
+
+  /// Not by the time of the last change of status, which giving the path to another file changes too.
+  bool is_unchanged() const {
+    struct stat status;
+    return ::fstat(fd_, &status) == 0 && static_cast<std::uint64_t>(status.st_size) == size_ &&
+           status.st_mtim.tv_sec == written_.tv_sec && status.st_mtim.tv_nsec == written_.tv_nsec;
+  }
 
   /// Less than `count` only at the end of the file.
   std::size_t read_at(std::uint64_t position, void* to, std::size_t count) const {
@@ -69,6 +78,7 @@ class InputFile {
   std::string path_;
   int fd_ = -1;
   std::uint64_t size_ = 0;
+  struct timespec written_ {};
 };
 
 // What every file has before anything else is tried: messages for the usual mistakes.
@@ -293,6 +303,23 @@ const PickleValue& TorchArchiveReader::root() const { return impl_->root; }
 PickleField TorchArchiveReader::root_field() const { return PickleField(impl_->root, impl_->file.path(), ""); }
 
 bool TorchArchiveReader::has_checksums() const { return impl_->directory.has_checksums; }
+
+std::uint64_t TorchArchiveReader::file_bytes() const { return impl_->file.size(); }
+
+std::string TorchArchiveReader::file_sha256() const {
+  Sha256 hash;
+  std::vector<char> piece(kPieceBytes);
+  std::uint64_t at = 0;
+  while (const std::size_t got = impl_->file.read_at(at, piece.data(), piece.size())) {
+    hash.update(piece.data(), got);
+    at += got;
+  }
+  return hash.hex();
+}
+
+void TorchArchiveReader::require_unchanged() const {
+  if (!impl_->file.is_unchanged()) throw FileError(impl_->file.path(), "was changed while it was read");
+}
 
 std::vector<float> TorchArchiveReader::read_float32(const PickleField& field) const {
   switch (field.as_tensor().storage.type) {

@@ -5,11 +5,13 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <random>
 
 #include "brainquant/support/atomic_file.h"
 #include "brainquant/support/error.h"
+#include "brainquant/support/sha256.h"
 #include "io/scratch_folder.h"
 #include "io/zip_directory.h"
 #include "support/error_message.h"
@@ -105,6 +107,27 @@ TEST(TorchArchive, SaysWhatIsWrongWithAFile) {
     expect_contains(message, (kArchives / file).string());
     expect_contains(message, contained.get<std::string>());
   }
+}
+
+TEST(TorchArchive, HashIsOfTheFileThatIsOpen) {
+  const ScratchFolder folder;
+  const std::string bytes = bytes_of(kArchives / "readable.pt");
+  write_bytes(folder / "a.pt", bytes);
+  const TorchArchiveReader archive(folder / "a.pt");
+  write_bytes(folder / "b.pt", "another file");
+  std::filesystem::rename(folder / "b.pt", folder / "a.pt");
+  EXPECT_EQ(archive.file_sha256(), sha256_of_bytes(bytes.data(), bytes.size()));
+  EXPECT_EQ(archive.file_bytes(), bytes.size());
+  EXPECT_NO_THROW(archive.require_unchanged());
+}
+
+TEST(TorchArchive, NoticesThatItIsWrittenTo) {
+  const ScratchFolder folder;
+  write_bytes(folder / "a.pt", bytes_of(kArchives / "readable.pt"));
+  const TorchArchiveReader archive(folder / "a.pt");
+  EXPECT_NO_THROW(archive.require_unchanged());
+  std::ofstream(folder / "a.pt", std::ios::app | std::ios::binary) << "more";
+  expect_contains(message_of<FileError>([&] { archive.require_unchanged(); }), "a.pt: was changed while it was read");
 }
 
 TEST(TorchArchive, RefusesWhatIsNoFile) {

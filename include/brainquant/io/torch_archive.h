@@ -32,6 +32,13 @@ class TorchArchiveReader {
   /// False if the archive was saved without checksums.
   bool has_checksums() const;
 
+  std::uint64_t file_bytes() const;
+  /// SHA-256 of the file that is open, whatever lies at its path by now. May be called while another thread reads
+  /// tensors.
+  std::string file_sha256() const;
+  /// Throws FileError if the file was written to since it was opened: what was read of it may not belong together.
+  void require_unchanged() const;
+
   // A tensor's elements, contiguous and row-major whatever its strides. `field` names the tensor in messages. Throw
   // FormatError if the tensor's type is another, if its strides or offset leave the storage, or if the record is
   // damaged.

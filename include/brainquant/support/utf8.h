@@ -1,8 +1,9 @@
-// UTF-8 as pickles hold it.
+// UTF-8, checked.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace brainquant {
@@ -35,5 +36,8 @@ inline bool is_utf8(std::string_view text) {
   }
   return true;
 }
+
+/// `text` with U+FFFD for every byte that is no part of UTF-8.
+std::string valid_utf8(std::string_view text);
 
 }  // namespace brainquant
