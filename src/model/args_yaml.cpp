@@ -4,24 +4,19 @@
 #include <yaml-cpp/yaml.h>
 
 #include <charconv>
-#include <cmath>
 #include <unordered_set>
 
 #include "brainquant/model/checkpoint.h"
+#include "brainquant/model/smoothing.h"
 #include "brainquant/support/error.h"
+#include "model/config_limits.h"
 
 namespace brainquant {
 
 namespace {
 
-// Larger than any decoder of this kind, small enough that no product of sizes overflows.
-constexpr std::int64_t kMaxWidth = 16384;
-constexpr std::int64_t kMaxLayers = 64;
-constexpr std::int64_t kMaxPatch = 1000;
-constexpr std::size_t kMaxSessions = 10000;
-constexpr std::int64_t kMaxParameters = 4'000'000'000;
-constexpr std::int64_t kMaxKernelSize = 100'000;
-constexpr double kMaxKernelStd = 10'000;
+using namespace config_limits;
+
 constexpr std::size_t kMaxYamlBytes = std::size_t{1} << 20;
 
 /// A node and its place, so that every message can name both.
@@ -47,11 +42,10 @@ class Setting {
     return value;
   }
 
-  /// Above 0.
-  double positive(double highest) const {
+  double kernel_std() const {
     double value = 0;
-    if (!parse(value) || !std::isfinite(value) || value <= 0 || value > highest) {
-      expected(fmt::format("a number above 0 and at most {}", highest));
+    if (!parse(value) || !is_kernel_std(value)) {
+      expected(fmt::format("a number above 0 and at most {}", kMaxKernelStd));
     }
     return value;
   }
@@ -72,14 +66,14 @@ class Setting {
       const Setting entry(item, path_, fmt::format("{}[{}]", name_, names.size()));
       if (!item.IsScalar()) entry.expected("a name");
       const std::string& name = item.Scalar();
-      const bool is_folder_name = !name.empty() && name.size() <= 255 && name != "." && name != ".." &&
-                                  name.find('/') == std::string::npos && name.find('\0') == std::string::npos;
-      if (!is_folder_name) entry.expected("the name of a folder");
+      if (!is_folder_name(name)) entry.expected("the name of a folder");
       if (!seen.insert(name).second) entry.expected("each session once");
       names.push_back(name);
     }
     return names;
   }
+
+  [[noreturn]] void fail(const std::string& problem) const { throw FormatError(path_, name_, problem); }
 
  private:
   // Keys are looked for one by one: yaml-cpp's own look-up takes the first of two equal ones, Python's the last.
@@ -142,16 +136,21 @@ DecoderConfig decoder_config(const Setting& root) {
   }
 
   const Setting dataset = root.at("dataset");
-  config.n_classes = dataset.at("n_classes").integer(2, kMaxWidth);
+  config.n_classes = dataset.at("n_classes").integer(kMinClasses, kMaxWidth);
   config.sessions = dataset.at("sessions").folder_names();
 
   const Setting transforms = dataset.at("data_transforms");
   config.smoothing.smooth_data = transforms.at("smooth_data").boolean();
   if (config.smoothing.smooth_data || transforms.has("smooth_kernel_std")) {
-    config.smoothing.smooth_kernel_std = transforms.at("smooth_kernel_std").positive(kMaxKernelStd);
+    config.smoothing.smooth_kernel_std = transforms.at("smooth_kernel_std").kernel_std();
   }
   if (config.smoothing.smooth_data || transforms.has("smooth_kernel_size")) {
     config.smoothing.smooth_kernel_size = transforms.at("smooth_kernel_size").integer(1, kMaxKernelSize);
+  }
+  try {
+    smoothing_taps(config.smoothing);
+  } catch (const UsageError& error) {
+    transforms.fail(error.what());
   }
   return config;
 }

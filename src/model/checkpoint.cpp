@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <bit>
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <future>
@@ -12,6 +12,7 @@
 #include "brainquant/support/atomic_file.h"
 #include "brainquant/support/error.h"
 #include "brainquant/support/sha256.h"
+#include "model/usable_values.h"
 
 namespace brainquant {
 
@@ -103,11 +104,11 @@ ParameterList parameters_of(const DecoderConfig& config, DecoderWeights& weights
 
 std::string shape_text(const std::vector<std::int64_t>& shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
 
-bool all_finite(const std::vector<float>& values) {
-  constexpr std::uint32_t kExponent = 0x7f800000;
-  bool finite = true;  // no early exit: the loop is then one that the compiler makes wide
-  for (const float value : values) finite &= (std::bit_cast<std::uint32_t>(value) & kExponent) != kExponent;
-  return finite;
+void require_usable(const PickleField& field, const std::vector<float>& values) {
+  if (all_usable(values)) return;
+  const auto finite = [](float value) { return std::isfinite(value); };
+  if (!std::all_of(values.begin(), values.end(), finite)) field.fail("holds a NaN or an infinity");
+  field.fail(fmt::format("holds a magnitude above {:g}", kLargestMagnitude));
 }
 
 std::map<std::string, PickleField> tensors_by_name(const PickleField& state_dict) {
@@ -156,7 +157,7 @@ void load_weights(const TorchArchiveReader& archive, const DecoderConfig& config
       throw FormatError(field.path(), field.where(), "a tensor " + shape_text(shape), shape_text(parameter.shape));
     }
     std::vector<float> values = archive.read_float32(field);
-    if (!all_finite(values)) field.fail("holds a NaN or an infinity");
+    require_usable(field, values);
     parameter.store(std::move(values));
     context.progress.update("checkpoint", ++done, total);
   }
@@ -184,20 +185,32 @@ std::string checkpoint_sha256(const fs::path& folder) {
   return sha256_of_file(checkpoint_folder(folder) / "best_checkpoint");
 }
 
+CheckpointArgs read_checkpoint_args(const fs::path& folder) {
+  CheckpointArgs args;
+  args.path = checkpoint_folder(folder) / "args.yaml";
+  args.text = read_file(args.path, kMaxArgsBytes);
+  args.sha256 = sha256_of_bytes(args.text.data(), args.text.size());
+  args.config = parse_args_yaml(args.text, args.path.string());
+  return args;
+}
+
 Checkpoint load_checkpoint(const fs::path& folder, const RunContext& context) {
   const fs::path place = checkpoint_folder(folder);
   Checkpoint checkpoint;
-  checkpoint.args_path = place / "args.yaml";
+  CheckpointArgs args = read_checkpoint_args(folder);
+  checkpoint.args_path = std::move(args.path);
+  checkpoint.args_yaml = std::move(args.text);
+  checkpoint.args_sha256 = std::move(args.sha256);
+  checkpoint.config = std::move(args.config);
   checkpoint.weights_path = place / "best_checkpoint";
-  checkpoint.args_yaml = read_file(checkpoint.args_path, kMaxArgsBytes);
-  checkpoint.config = parse_args_yaml(checkpoint.args_yaml, checkpoint.args_path.string());
 
   const TorchArchiveReader archive(checkpoint.weights_path, context);
   // Hashing reads the whole file, optimizer and all; loading waits for it only at the end.
-  std::future<std::string> sha256 = std::async(std::launch::async, sha256_of_file, checkpoint.weights_path);
+  std::future<std::string> sha256 = std::async(std::launch::async, [&] { return archive.file_sha256(); });
   load_weights(archive, checkpoint.config, checkpoint.weights, context);
   checkpoint.val_per = validation_error(archive, context);
   checkpoint.sha256 = sha256.get();
+  archive.require_unchanged();
   return checkpoint;
 }
 

@@ -6,15 +6,16 @@
 #include <numeric>
 
 #include "brainquant/support/error.h"
+#include "model/config_limits.h"
 
 namespace brainquant {
 
 namespace {
 
+using namespace config_limits;
+
 constexpr double kTruncate = 4.0;         // scipy's default, in standard deviations
 constexpr float kSmallestTap = 0.01F;     // taps must be larger
-constexpr double kLargestStd = 10'000.0;  // bins; more is a mistake, and would cost time
-constexpr std::int64_t kLargestSize = 1'000'000;
 
 // One side of scipy's kernel, from the middle outwards; both sides sum to 1.
 std::vector<double> half_kernel(double std_bins) {
@@ -74,12 +75,12 @@ void smooth_one(const float* in, std::int64_t features, const std::vector<float>
 std::vector<float> smoothing_taps(const SmoothingConfig& config) {
   if (!config.smooth_data) return {1.0F};
   const std::int64_t size = config.smooth_kernel_size;
-  if (!(config.smooth_kernel_std > 0.0 && config.smooth_kernel_std <= kLargestStd)) {
+  if (!is_kernel_std(config.smooth_kernel_std)) {
     throw UsageError(fmt::format("smooth_kernel_std is {}: it must be above 0 and at most {} bins",
-                                 config.smooth_kernel_std, kLargestStd));
+                                 config.smooth_kernel_std, kMaxKernelStd));
   }
-  if (size < 1 || size > kLargestSize) {
-    throw UsageError(fmt::format("smooth_kernel_size is {}: it must be from 1 to {} bins", size, kLargestSize));
+  if (size < 1 || size > kMaxKernelSize) {
+    throw UsageError(fmt::format("smooth_kernel_size is {}: it must be from 1 to {} bins", size, kMaxKernelSize));
   }
   const std::vector<double> half = half_kernel(config.smooth_kernel_std);
   const auto radius = static_cast<std::int64_t>(half.size()) - 1;
@@ -111,6 +112,13 @@ std::vector<float> smoothing_taps(const SmoothingConfig& config) {
   const float sum = numpy_sum(taps);
   for (float& tap : taps) tap /= sum;
   return taps;
+}
+
+void warn_if_unsmoothed(const DecoderConfig& config, const RunContext& context) {
+  if (config.smoothing.smooth_data) return;
+  context.log.warning(
+      "the model was trained on features that are not smoothed (smooth_data: false) and gets such features here; the "
+      "public evaluator smooths them all the same, so its results will differ");
 }
 
 std::int64_t smooth(const float* in, std::int64_t bins, std::int64_t features, const std::vector<float>& taps,

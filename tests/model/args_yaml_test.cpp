@@ -116,6 +116,14 @@ TEST(ArgsYaml, NamesAValueThatMakesNoSense) {
                   "parameters");
 }
 
+TEST(ArgsYaml, SmoothingMustLeaveATap) {
+  std::string args = with("kernel_std: 2", "kernel_std: 200");
+  args.replace(args.find("kernel_size: 100"), 16, "kernel_size: 500");
+  EXPECT_EQ(fault_of(args),
+            "args.yaml: dataset.data_transforms: smooth_kernel_std 200 and smooth_kernel_size 500 leave no tap above "
+            "0.01");
+}
+
 TEST(ArgsYaml, TakesOnlyDistinctFolderNamesAsSessions) {
   const auto with_session = [](const std::string& name) { return with("- t15.2023.08.13", "- " + name); };
   EXPECT_EQ(fault_of(with_session("t15.2023.08.11")),

@@ -8,12 +8,14 @@
 
 #include <cstring>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "brainquant/support/atomic_file.h"
 #include "brainquant/support/error.h"
 #include "brainquant/support/sha256.h"
+#include "io/scratch_folder.h"
 #include "support/error_message.h"
 
 namespace brainquant {
@@ -130,6 +132,57 @@ TEST(Checkpoint, MayBeNamedByEitherFolder) {
   EXPECT_EQ(load_checkpoint(kCases / "trained" / "checkpoint").sha256, load_checkpoint(kCases / "trained").sha256);
 }
 
+/// Does something to the checkpoint's files while its tensors are read.
+struct Meddler : Progress {
+  explicit Meddler(std::function<void()> what) : meddle(std::move(what)) {}
+  void update(const std::string& /*stage*/, std::int64_t done, std::int64_t /*total*/) override {
+    if (done == 1) meddle();
+  }
+  std::function<void()> meddle;
+};
+
+class MeddledCheckpoint : public ::testing::Test {
+ protected:
+  MeddledCheckpoint() { std::filesystem::copy(kCases / "tiny" / "checkpoint", folder_ / "checkpoint"); }
+  Checkpoint load(const std::function<void()>& meddle) {
+    Log log;
+    Meddler meddler(meddle);
+    const CancelToken cancel;
+    return load_checkpoint(folder_.path(), RunContext(log, meddler, cancel));
+  }
+  std::filesystem::path path(const std::string& name) const { return folder_ / "checkpoint" / name; }
+  ScratchFolder folder_;
+};
+
+TEST_F(MeddledCheckpoint, HashesAreOfTheFilesThatWereRead) {
+  const std::string weights = sha256_of_file(path("best_checkpoint"));
+  const std::string args = sha256_of_file(path("args.yaml"));
+  const Checkpoint checkpoint = load([&] {
+    write_bytes(folder_ / "other", "another checkpoint");
+    std::filesystem::rename(folder_ / "other", path("best_checkpoint"));
+    write_bytes(path("args.yaml"), "other: true");
+  });
+  EXPECT_EQ(checkpoint.sha256, weights);
+  EXPECT_EQ(checkpoint.args_sha256, args);
+}
+
+TEST_F(MeddledCheckpoint, AFileThatIsWrittenToIsRefused) {
+  const std::string message = message_of<FileError>([&] {
+    load([&] { std::ofstream(path("best_checkpoint"), std::ios::app | std::ios::binary) << "more"; });
+  });
+  expect_contains(message, "best_checkpoint: was changed while it was read");
+}
+
+TEST(Checkpoint, ArgsYamlCanBeReadAlone) {
+  const CheckpointArgs args = read_checkpoint_args(kCases / "trained");
+  const Checkpoint checkpoint = load_checkpoint(kCases / "trained");
+  EXPECT_EQ(args.path, kCases / "trained/checkpoint/args.yaml");
+  EXPECT_EQ(args.text, checkpoint.args_yaml);
+  EXPECT_EQ(args.sha256, sha256_of_file(args.path));
+  EXPECT_EQ(checkpoint.args_sha256, args.sha256);
+  EXPECT_EQ(args.config.n_units, checkpoint.config.n_units);
+}
+
 TEST(Checkpoint, StopsWhenAsked) {
   Log log;
   Progress progress;
@@ -168,6 +221,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Fault{"rank", "model_state_dict.h0", "found a tensor [], expected [1, 1, 8]"},
                       Fault{"nan", "model_state_dict.gru.weight_ih_l1", "NaN"},
                       Fault{"infinite", "model_state_dict.out.bias", "infinity"},
+                      Fault{"huge", "model_state_dict.out.bias", "a magnitude above 1e+30"},
                       Fault{"overflow", "model_state_dict.out.bias", "infinity"},
                       Fault{"integers", "model_state_dict.out.bias", "int32"},
                       Fault{"collision", "model_state_dict.module.h0", "the same parameter as model_state_dict.h0"},

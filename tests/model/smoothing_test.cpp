@@ -57,6 +57,22 @@ TEST(SmoothingTaps, Defaults) {
   for (int k = -4; k <= 4; ++k) EXPECT_NEAR(taps[static_cast<std::size_t>(k + 4)], std::exp(-k * k / 8.0) / sum, 1e-7);
 }
 
+TEST(Smoothing, SaysOnceThatItDoesNotSmooth) {
+  struct : Log {
+    void warning(const std::string& message) override { warnings.push_back(message); }
+    std::vector<std::string> warnings;
+  } log;
+  Progress progress;
+  const CancelToken cancel;
+  DecoderConfig config;
+  warn_if_unsmoothed(config, RunContext(log, progress, cancel));
+  EXPECT_TRUE(log.warnings.empty());
+  config.smoothing.smooth_data = false;
+  warn_if_unsmoothed(config, RunContext(log, progress, cancel));
+  ASSERT_EQ(log.warnings.size(), 1U);
+  EXPECT_NE(log.warnings[0].find("public evaluator smooths"), std::string::npos);
+}
+
 TEST(SmoothingTaps, WithoutSmoothingOneTap) {
   SmoothingConfig config;
   config.smooth_data = false;

@@ -1,22 +1,16 @@
 // The 41 classes of the decoder's output and greedy decoding of its logits.
 #pragma once
 
-#include <array>
-#include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "brainquant/decoding/language_model.h"
+#include "brainquant/model/classes.h"
 
 namespace brainquant {
 
 inline constexpr int kBlankClass = 0;
 inline constexpr int kSilenceClass = 40;
-inline constexpr std::array<std::string_view, 41> kPhonemeNames = {
-    "BLANK", "AA", "AE", "AH", "AO", "AW", "AY", "B", "CH", "D", "DH", "EH", "ER", "EY",
-    "F",     "G",  "HH", "IH", "IY", "JH", "K",  "L", "M",  "N", "NG", "OW", "OY", "P",
-    "R",     "S",  "SH", "T",  "TH", "UH", "UW", "V", "W",  "Y", "Z",  "ZH", "|"};
 
 /// Index of the largest logit of each step; the lowest index among equals.
 std::vector<int> argmax_classes(const LogitsView& logits);

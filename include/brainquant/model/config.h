@@ -17,6 +17,9 @@ struct SmoothingConfig {
 /// Length of a bin, as the recordings have it.
 inline constexpr double kSecondsPerBin = 0.02;
 
+/// The largest magnitude of a weight, bias, scale or feature that is accepted.
+inline constexpr float kLargestMagnitude = 1e30F;
+
 struct DecoderConfig {
   std::int64_t n_input_features = 512;
   std::int64_t n_units = 768;
