@@ -34,7 +34,7 @@ enum bq_status {
   BQ_ERROR_USAGE = -2,    /* an option, a session or a trial outside what the model has */
   BQ_ERROR_FILE = -3,     /* a file that is missing or can't be read */
   BQ_ERROR_FORMAT = -4,   /* a file that is not what it must be */
-  BQ_ERROR_WORK = -5,     /* features that are not finite, or an engine that failed */
+  BQ_ERROR_WORK = -5,     /* features or logits that are not finite, features beyond 1e30, an engine that failed */
   BQ_ERROR_MEMORY = -6,
   BQ_ERROR_INTERNAL = -7
 };
@@ -62,7 +62,8 @@ typedef struct bq_trial {
 
 BQ_API int32_t bq_abi_version(void);
 BQ_API const char* bq_version(void);
-/* What the last call that failed in this thread said; "" if none has. Until the next call that fails in it. */
+/* What the last call that failed in this thread said; "" if none has. Bytes of a path that are not UTF-8 are U+FFFD
+ * there. Until the next call that fails in it. */
 BQ_API const char* bq_last_error(void);
 
 /* Opens a quantized file or a checkpoint folder (then in fp32, on the CPU). `options` may be NULL. */
@@ -84,14 +85,16 @@ BQ_API const char* bq_model_engine(const bq_model* model);       /* "native", ..
 BQ_API const char* bq_model_instructions(const bq_model* model); /* "avx2", ... */
 
 /* Decodes whole trials, those of a call side by side. Features are as recorded, or (smoothed != 0) smoothed already.
+ * Logits that are not finite (weights and features so large that the computation overflows) are BQ_ERROR_WORK.
  * When it fails, what lies in `logits` and `steps` means nothing. */
 BQ_API int bq_decode_trials(bq_model* model, bq_trial* trials, int64_t count, int smoothed);
 
 BQ_API int bq_decoder_create(bq_model* model, int64_t session_index, bq_decoder** decoder);
 BQ_API void bq_decoder_free(bq_decoder* decoder); /* NULL is allowed */
 /* Takes one bin as recorded [bq_model_features()]. BQ_LOGITS_READY: it completes a step, whose logits
- * [bq_model_classes()] were written. BQ_OK: it does not. A bin that is not finite (BQ_ERROR_WORK) is not taken; the
- * trial can go on. */
+ * [bq_model_classes()] were written. BQ_OK: it does not. A bin that is not finite or goes beyond 1e30
+ * (BQ_ERROR_WORK) is not taken; the trial can go on. If the logits are not finite (BQ_ERROR_WORK, and bq_decoder_bins()
+ * has gone up), only bq_decoder_reset() helps. */
 BQ_API int bq_decoder_push(bq_decoder* decoder, const float* bin, float* logits);
 /* Does, between two bins, what the next step needs and is known already. Called or not, the logits are the same. */
 BQ_API int bq_decoder_prepare(bq_decoder* decoder);

@@ -20,6 +20,7 @@
 #include "brainquant/runtime/engine_factory.h"
 #include "brainquant/runtime/streaming_decoder.h"
 #include "brainquant/support/error.h"
+#include "brainquant/support/utf8.h"
 #include "brainquant/version.h"
 #include "runtime/finite_features.h"
 
@@ -61,7 +62,7 @@ struct ArgumentError : std::runtime_error {
 
 int failed(int status, const char* what) noexcept {
   try {
-    last_error = what;
+    last_error = valid_utf8(what);
   } catch (...) {
     last_error.clear();
   }
@@ -164,7 +165,8 @@ EngineInput engine_input(const OpenModel& open, bq_trial& trial, std::int64_t in
     throw fail(fmt::format("found room for {} steps, expected {}", trial.step_capacity, trial.steps));
   }
   const std::int64_t features = config.n_input_features;
-  require_finite({trial.features, static_cast<std::size_t>(trial.bins * features)}, features, 0);
+  require_usable_features({trial.features, static_cast<std::size_t>(trial.bins * features)}, features, 0,
+                          fmt::format("trial {}: ", index));
   if (!is_smoothed) {
     smooth(trial.features, trial.bins, features, open.taps, smoothed);
     input.features = smoothed.data();
@@ -282,6 +284,7 @@ int bq_decode_trials(bq_model* model, bq_trial* trials, int64_t count, int smoot
     const std::vector<Logits> results = open.engine->decode(inputs);
     for (std::int64_t i = 0; i < count; ++i) {
       const Logits& logits = results[static_cast<std::size_t>(i)];
+      require_finite_logits(logits.values, logits.classes, 0, fmt::format("trial {}: ", i));
       if (!logits.values.empty()) std::copy(logits.values.begin(), logits.values.end(), trials[i].logits);
     }
     return BQ_OK;

@@ -7,6 +7,7 @@
 #include <c10/util/Exception.h>
 
 #include <algorithm>
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -71,6 +72,7 @@ struct TorchState : EngineState {
   std::int64_t session_index = 0;
   PatchBuffer patch;
   std::vector<at::Tensor> hidden;  // per layer [1, n_units]; replaced, never written to
+  bool overflowed = false;         // a NaN was met since the start of the trial
 };
 
 class LibTorchInt8Engine : public Engine {
@@ -110,6 +112,7 @@ class LibTorchInt8Engine : public Engine {
     auto& s = static_cast<TorchState&>(state);
     s.session_index = session_index;
     s.patch.clear();
+    s.overflowed = false;
     s.hidden.assign(input_layers_.size(), h0_);
   }
   std::unique_ptr<EngineState> copy(const EngineState& state) const override {
@@ -121,6 +124,7 @@ class LibTorchInt8Engine : public Engine {
     auto& s = static_cast<TorchState&>(state);
     if (s.patch.skips_next()) return false;
     const at::Tensor y = day_output(bin, 1, s.session_index);
+    s.overflowed |= !is_finite(y);
     const std::vector<float> day(y.const_data_ptr<float>(), y.const_data_ptr<float>() + y.numel());
     if (!s.patch.add(day, config_)) return false;
     const at::Tensor patch =
@@ -130,14 +134,18 @@ class LibTorchInt8Engine : public Engine {
       const at::Tensor gi = input_layers_[k](rows);
       s.hidden[k] = next_state(k, gi, s.hidden[k]);
       rows = normalized_hidden(k, s.hidden[k]);
+      s.overflowed |= !is_finite(s.hidden[k]);
     }
     const at::Tensor out = out_(rows);
     std::copy_n(out.const_data_ptr<float>(), config_.n_classes, logits);
+    if (s.overflowed) std::fill_n(logits, config_.n_classes, std::numeric_limits<float>::quiet_NaN());
     s.patch.advance(config_);
     return true;
   }
 
  private:
+  static bool is_finite(const at::Tensor& values) { return at::isfinite(values).all().item<bool>(); }
+
   static NormalizedRows normalized(const at::Tensor& x, std::optional<float> static_scale) {
     if (static_scale) {
       return {(x / *static_scale).clamp(-127.0, 127.0), at::full({x.size(0), 1}, *static_scale)};
@@ -185,6 +193,7 @@ class LibTorchInt8Engine : public Engine {
     const at::Tensor day = day_output(input.features, input.bins, input.session_index);
     const at::Tensor patches = day.as_strided({steps, config_.step_input_size()},
                                               {config_.bins_between_steps() * config_.n_input_features, 1});
+    bool finite = is_finite(patches);
     NormalizedRows rows = normalized(patches, scales_ ? std::optional(scales_->step_input) : std::nullopt);
     for (std::size_t k = 0; k < input_layers_.size(); ++k) {
       const at::Tensor gi = input_layers_[k](rows);
@@ -195,9 +204,11 @@ class LibTorchInt8Engine : public Engine {
         states.narrow(0, t, 1).copy_(h);
       }
       rows = normalized_hidden(k, states);
+      finite = finite && is_finite(states);
     }
     const at::Tensor out = out_(rows).contiguous();
     logits.values.assign(out.const_data_ptr<float>(), out.const_data_ptr<float>() + out.numel());
+    if (!finite) std::fill(logits.values.begin(), logits.values.end(), std::numeric_limits<float>::quiet_NaN());
     return logits;
   }
 

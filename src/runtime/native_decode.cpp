@@ -1,7 +1,9 @@
 #include "runtime/native_decode.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <limits>
 #include <numeric>
 
 namespace brainquant {
@@ -47,7 +49,12 @@ class TrialDecoder::Group {
     results_ = results;
     steps_together_ = kRowsTogether / static_cast<std::int64_t>(trials_.size());
     begin_hidden();
+    for (Member& member : members_) member.overflowed.fill(false);
     team_.run([this](int member) { work(member); });
+    for (std::size_t i = 0; i < results_.size(); ++i) {
+      if (!overflowed(i)) continue;
+      std::fill(results_[i]->values.begin(), results_[i]->values.end(), std::numeric_limits<float>::quiet_NaN());
+    }
   }
 
  private:
@@ -84,6 +91,7 @@ class TrialDecoder::Group {
     std::vector<float> hidden_scale[2];
     AlignedBuffer<std::uint8_t> carried_rows;  // [layers, trials, padded_units], of the step before the stretch
     std::vector<float> carried_scale;
+    std::array<bool, kTrialsTogether> overflowed{};  // a trial's day layer, as far as this member did it
   };
 
   /// The day layer's outputs in one stretch: of each trial from the first bin of the stretch's first step, day_row(i)
@@ -93,6 +101,30 @@ class TrialDecoder::Group {
     AlignedBuffer<float> values;        // dynamic: in fp32,
     std::vector<float> maximum;         // and the largest magnitude of each bin
   };
+
+  /// Whether trial i's computation met a NaN. In a hidden state it stays until the trial's last step.
+  bool overflowed(std::size_t i) const {
+    for (const Member& member : members_) {
+      if (member.overflowed[i]) return true;
+    }
+    const std::int64_t units = model_.padded_units;
+    const float* states = hidden_[(results_[i]->steps - 1) % 2].data() + static_cast<std::int64_t>(i) * units;
+    for (std::int64_t k = 0; k < model_.config.n_layers; ++k) {
+      if (!numerics::all_finite(states + k * kTrialsTogether * units, units)) return true;
+    }
+    return false;
+  }
+
+  /// Whether a bin that some step looks at has a day output y [bins, padded_features] that is not finite.
+  bool day_overflowed(const float* y, std::int64_t first, std::int64_t bins) const {
+    const std::int64_t width = model_.padded_features;
+    if (numerics::all_finite(y, bins * width)) return false;
+    for (std::int64_t t = 0; t < bins; ++t) {
+      const bool used = (first + t) % model_.config.bins_between_steps() < model_.config.bins_per_step();
+      if (used && !numerics::all_finite(y + t * width, model_.config.n_input_features)) return true;
+    }
+    return false;
+  }
 
   std::int64_t day_row(std::int64_t trial) const { return trial * bins_of(steps_together_); }
 
@@ -198,12 +230,14 @@ class TrialDecoder::Group {
     const Share all{0, width / kBlockChannels};
     if (model_.is_static()) {
       model_.day_layer(trials_[i]->session_index, x, bins, all, own.day, own.outputs.data());
+      own.overflowed[i] |= day_overflowed(own.outputs.data(), first, bins);
       const float inverse = model_.static_step_scale().inverse;
       model_.kernel.quantize(own.outputs.data(), inverse, bins * width, output.bytes.data() + at * width);
       return;
     }
     float* y = output.values.data() + at * width;
     model_.day_layer(trials_[i]->session_index, x, bins, all, own.day, y);
+    own.overflowed[i] |= day_overflowed(y, first, bins);
     for (std::int64_t t = 0; t < bins; ++t) {
       output.maximum[static_cast<std::size_t>(at + t)] = model_.kernel.absolute_maximum(y + t * width, width);
     }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 namespace brainquant {
 
@@ -31,6 +32,7 @@ void reset_state(const NativeModel& model, NativeState& state, std::int64_t sess
   state.bins_to_skip = 0;
   state.bins_there = 0;
   state.bins_summed = 0;
+  state.overflowed = false;
   state.recurrent_products_formed = false;
   const float maximum = model.kernel.absolute_maximum(model.h0.data(), model.padded_units);
   for (std::size_t k = 0; k < model.weight_hh.size(); ++k) {
@@ -100,12 +102,20 @@ bool NativeStream::push(NativeState& state, const float* bin, float* logits) {
     take_bin(state, member);
     if (completes) step(state, member);
   });
+  const float* y = model_.is_static() ? state.day_output.data()
+                                      : state.patch_values.data() + state.bins_there * model_.padded_features;
+  state.overflowed |= !numerics::all_finite(y, model_.config.n_input_features);
   if (!completes) {
     ++state.bins_there;
     if (model_.is_static()) state.bins_summed = state.bins_there;
     return false;
   }
-  std::copy_n(state.outputs.data(), model_.config.n_classes, logits);
+  state.overflowed |= !numerics::all_finite(state.hidden.data(), model_.config.n_layers * model_.padded_units);
+  if (state.overflowed) {
+    std::fill_n(logits, model_.config.n_classes, std::numeric_limits<float>::quiet_NaN());
+  } else {
+    std::copy_n(state.outputs.data(), model_.config.n_classes, logits);
+  }
   state.recurrent_products_formed = false;
   state.bins_summed = 0;
   const std::int64_t stride = model_.config.bins_between_steps();

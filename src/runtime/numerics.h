@@ -3,12 +3,28 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 
 #include "runtime/kernel_constants.h"
 
 namespace brainquant::numerics {
+
+/// False if a value is NaN or infinite. Overflow ends in NaN sooner or later, and a NaN would be lost where it is
+/// quantized: engines look for one in the day layer's outputs and in the hidden states, where it then stays.
+inline bool all_finite(const float* values, std::int64_t count) {
+  constexpr std::uint32_t kExponent = 0x7f800000U;
+  constexpr std::int64_t kBlock = 16;  // a trip count known to the compiler makes the inner loop vector code
+  const auto is_special = [](float value) { return (std::bit_cast<std::uint32_t>(value) & kExponent) == kExponent; };
+  std::uint32_t special[kBlock] = {};
+  std::int64_t i = 0;
+  for (; i + kBlock <= count; i += kBlock) {
+    for (std::int64_t k = 0; k < kBlock; ++k) special[k] |= is_special(values[i + k]) ? 1U : 0U;
+  }
+  for (; i < count; ++i) special[0] |= is_special(values[i]) ? 1U : 0U;
+  return std::all_of(special, special + kBlock, [](std::uint32_t any) { return any == 0; });
+}
 
 /// Scale of one row, and what its values are multiplied with before rounding.
 struct RowScale {
@@ -24,7 +40,7 @@ inline RowScale dynamic_row_scale(float maximum) {
 inline RowScale static_row_scale(float scale) { return {scale, 1.0f / scale}; }
 
 inline std::int8_t quantize(float value, float inverse) {
-  const float scaled = std::min(std::max(value * inverse, -127.0f), 127.0f);
+  const float scaled = std::min(std::max(-127.0f, value * inverse), 127.0f);  // NaN: -127
   return static_cast<std::int8_t>(std::nearbyint(scaled));
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "brainquant/support/error.h"
@@ -25,6 +26,7 @@ struct ReferenceState : EngineState {
   PatchBuffer patch;
   std::vector<std::vector<float>> hidden;  // per layer
   std::vector<QuantizedRow> hidden_row;    // the same, as it enters products
+  bool overflowed = false;                 // a NaN was met since the start of the trial
 };
 
 class ReferenceEngine : public Engine {
@@ -61,6 +63,7 @@ class ReferenceEngine : public Engine {
     auto& s = static_cast<ReferenceState&>(state);
     s.session_index = session_index;
     s.patch.clear();
+    s.overflowed = false;
     s.hidden.assign(model_.gru.size(), model_.h0);
     s.hidden_row.clear();
     for (std::size_t k = 0; k < model_.gru.size(); ++k) s.hidden_row.push_back(quantize_hidden(k, model_.h0));
@@ -72,13 +75,22 @@ class ReferenceEngine : public Engine {
 
   bool push(EngineState& state, const float* bin, float* logits) override {
     auto& s = static_cast<ReferenceState&>(state);
-    if (s.patch.skips_next() || !s.patch.add(day_layer(s.session_index, bin), config())) return false;
+    if (s.patch.skips_next()) return false;
+    const std::vector<float> y = day_layer(s.session_index, bin);
+    s.overflowed |= !is_finite(y);
+    if (!s.patch.add(y, config())) return false;
     step(s, logits);
+    for (const std::vector<float>& h : s.hidden) s.overflowed |= !is_finite(h);
+    if (s.overflowed) std::fill_n(logits, config().n_classes, std::numeric_limits<float>::quiet_NaN());
     s.patch.advance(config());
     return true;
   }
 
  private:
+  static bool is_finite(const std::vector<float>& values) {
+    return numerics::all_finite(values.data(), static_cast<std::int64_t>(values.size()));
+  }
+
   QuantizedRow quantize_row(const std::vector<float>& values, float ActivationScales::*scale) const {
     return quantize_with(values, model_.activation_scales
                                      ? numerics::static_row_scale((*model_.activation_scales).*scale)

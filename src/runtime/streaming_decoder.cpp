@@ -58,7 +58,7 @@ std::span<const float> StreamingDecoder::push(std::span<const float> bin) {
   if (static_cast<std::int64_t>(bin.size()) != features) {
     throw UsageError(fmt::format("a bin: found {} features, expected {}", bin.size(), features));
   }
-  require_finite(bin, features, bins_);
+  require_usable_features(bin, features, bins_);
   const std::int64_t place = bins_ % taps();
   std::copy(bin.begin(), bin.end(), window_.begin() + place * features);
   std::copy(bin.begin(), bin.end(), window_.begin() + (place + taps()) * features);
@@ -67,6 +67,7 @@ std::span<const float> StreamingDecoder::push(std::span<const float> bin) {
   smooth(window_.data() + (place + 1) * features, taps(), features, taps_, smoothed_);
   if (!engine_->push(*state_, smoothed_.data(), logits_.data())) return {};
   ++steps_;
+  require_finite_logits(logits_, engine_->config().n_classes, steps_ - 1);
   return logits_;
 }
 

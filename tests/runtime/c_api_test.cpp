@@ -192,6 +192,72 @@ TEST_F(CApi, RefusesWhatIsWrong) {
   EXPECT_EQ(bq_model_features(nullptr), BQ_ERROR_ARGUMENT);
 }
 
+bool is_utf8_of_python(const std::string& text) {
+  std::string hex;
+  for (const char c : text) hex += fmt::format("{:02x}", static_cast<unsigned char>(c));
+  return std::system(fmt::format("'{}' -c 'bytes.fromhex(\"{}\").decode()'", BRAINQUANT_PYTHON, hex).c_str()) == 0;
+}
+
+TEST_F(CApi, LastErrorIsUtf8WhateverThePathIs) {
+  bq_model* model = nullptr;
+  for (const std::string name : {"caf\xe9", "\xff\xfe", "\xc3", "\xed\xa0\x80", "caf\xc3\xa9"}) {
+    EXPECT_EQ(bq_model_open((folder_ / name).c_str(), nullptr, &model), BQ_ERROR_FILE);
+    EXPECT_TRUE(is_utf8_of_python(bq_last_error())) << bq_last_error();
+  }
+  EXPECT_NE(std::string(bq_last_error()).find("caf\xc3\xa9"), std::string::npos) << bq_last_error();
+  EXPECT_EQ(bq_model_open((folder_ / "caf\xe9").c_str(), nullptr, &model), BQ_ERROR_FILE);
+  EXPECT_NE(std::string(bq_last_error()).find("caf\xef\xbf\xbd"), std::string::npos) << bq_last_error();
+}
+
+// Weights at the largest magnitude, and features that overflow with them: with every engine an error, never logits.
+TEST_F(CApi, LogitsThatAreNotFiniteAreAnError) {
+  Checkpoint checkpoint = testing::random_checkpoint(small_config());
+  checkpoint.weights.day_weights[0].values[3] = 1e30F;
+  for (const QuantizationOptions& method : {all_methods()[0], all_methods()[2]}) {
+    QuantizedModel quantized = testing::quantized(checkpoint, method);
+    if (quantized.activation_scales) quantized.activation_scales->day_input = 1e30F / 127;
+    const std::string path = folder_ / "large.pt";
+    save_quantized_model(quantized, path);
+    for (const char* engine : {"native", "reference", "libtorch"}) {
+      SCOPED_TRACE(method.method_name() + ", " + engine);
+      bq_model_options options = {};
+      options.size = sizeof options;
+      options.engine = engine;
+      bq_model* model = nullptr;
+      ASSERT_EQ(bq_model_open(path.c_str(), &options, &model), BQ_OK) << bq_last_error();
+      std::vector<float> large = features_;
+      for (float& value : large) value = value < 0 ? -1e30F : 1e30F;
+      std::vector<float> logits(static_cast<std::size_t>(kBins * 41)), others = logits;
+      bq_trial trials[2] = {{features_.data(), kBins, 1, others.data(), kBins, 0},
+                            {large.data(), kBins, 0, logits.data(), kBins, 0}};
+      EXPECT_EQ(bq_decode_trials(model, trials, 2, 0), BQ_ERROR_WORK);
+      EXPECT_NE(std::string(bq_last_error()).find("trial 1: step 0, class 0"), std::string::npos) << bq_last_error();
+      bq_decoder* decoder = nullptr;
+      ASSERT_EQ(bq_decoder_create(model, 0, &decoder), BQ_OK);
+      std::int64_t refused = 0;
+      for (std::int64_t t = 0; t < kBins; ++t) {
+        const int status = bq_decoder_push(decoder, large.data() + t * 10, logits.data());
+        ASSERT_NE(status, BQ_LOGITS_READY);
+        refused += status == BQ_ERROR_WORK ? 1 : 0;
+      }
+      EXPECT_EQ(refused, bq_model_steps(model, kBins, 0));
+      EXPECT_NE(std::string(bq_last_error()).find("step "), std::string::npos) << bq_last_error();
+      EXPECT_EQ(bq_decoder_bins(decoder), kBins);
+      ASSERT_EQ(bq_decoder_reset(decoder, 1), BQ_OK);  // the other day layer has no such weight
+      std::int64_t given = 0;
+      for (std::int64_t t = 0; t < kBins; ++t) {
+        given += bq_decoder_push(decoder, features_.data() + t * 10, logits.data()) == BQ_LOGITS_READY ? 1 : 0;
+      }
+      EXPECT_EQ(given, refused);
+      large[25] = 2e30F;
+      EXPECT_EQ(bq_decode_trials(model, trials, 2, 0), BQ_ERROR_WORK);
+      EXPECT_NE(std::string(bq_last_error()).find("trial 1: bin 2, feature 5: found 2e+30"), std::string::npos);
+      bq_decoder_free(decoder);
+      bq_model_close(model);
+    }
+  }
+}
+
 TEST_F(CApi, OptionsOfALaterVersion) {
   struct Later {
     bq_model_options now;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstring>
 #include <functional>
 #include <memory>
@@ -233,6 +234,87 @@ TEST(Int8EngineRows, ZeroAndTinyFeaturesAndStates) {
         ASSERT_NO_FATAL_FAILURE(expect_same_bits(engine_of(model, "native", kernel)->decode({&input, 1}), expected));
       }
     }
+  }
+}
+
+bool all_finite(const Logits& logits) {
+  return std::all_of(logits.values.begin(), logits.values.end(), [](float v) { return std::isfinite(v); });
+}
+
+/// What is put at the largest magnitude that files and recordings may have.
+struct Extreme {
+  const char* name;
+  void (*change)(DecoderWeights& weights);
+  float feature;  // one in each bin
+  bool overflows;
+};
+
+constexpr float kLargest = kLargestMagnitude;
+const Extreme kExtremes[] = {
+    {"features", [](DecoderWeights&) {}, kLargest, false},
+    {"day weight", [](DecoderWeights& w) { w.day_weights[0].values[3] = kLargest; }, 1.0F, false},
+    {"day bias", [](DecoderWeights& w) { w.day_biases[0][3] = -kLargest; }, -kLargest, false},
+    {"input weight", [](DecoderWeights& w) { w.gru[0].weight_ih.values[7] = kLargest; }, kLargest, false},
+    {"biases", [](DecoderWeights& w) { w.gru[0].bias_ih[30] = w.gru[1].bias_hh[60] = -kLargest; }, 1.0F, false},
+    {"output layer", [](DecoderWeights& w) { w.out_weight.values[2] = w.out_bias[5] = kLargest; }, 1.0F, false},
+    {"h0", [](DecoderWeights& w) { w.h0[1] = kLargest; }, 1.0F, false},
+    {"features and day weight", [](DecoderWeights& w) { w.day_weights[0].values[3] = -kLargest; }, kLargest, true},
+    {"h0 and recurrent weight", [](DecoderWeights& w) { w.h0[1] = w.gru[1].weight_hh.values[5] = kLargest; }, 1.0F,
+     true},
+};
+
+// Every kernel has the reference's bits or, where the reference overflows, no number that could be taken for a logit
+// either; batches and single bins alike.
+TEST(Int8EngineRows, TheLargestWeightsAndFeatures) {
+  const Shape shape{20, 24, 2, 9, 3, 2, 1};
+  constexpr std::int64_t kBins = 41;
+  for (const Extreme& extreme : kExtremes) {
+    Checkpoint checkpoint = random_checkpoint(shape, 4);
+    extreme.change(checkpoint.weights);
+    std::vector<float> features = random_features(kBins, shape.features, 5);
+    for (std::int64_t t = 0; t < kBins; ++t) {
+      features[static_cast<std::size_t>(t * shape.features + t % 20)] = extreme.feature;
+    }
+    const EngineInput input{features.data(), kBins, 0};
+    bool some_overflowed = false;
+    for (const QuantizationOptions& options : int8_ways()) {
+      for (const bool wide_scales : {false, true}) {
+        SCOPED_TRACE(std::string(extreme.name) + ", " + text_of(options) + (wide_scales ? ", wide scales" : ""));
+        if (wide_scales && !options.is_static()) continue;
+        std::optional<ActivationScales> scales;
+        if (options.is_static()) scales = tight_scales(shape);
+        if (wide_scales) *scales = {kLargest / 127, 1.0F / 127, {kLargest / 127, kLargest / 127}};
+        const QuantizedModel model = quantize(checkpoint, options, scales);
+        const Logits expected = engine_of(model, "reference")->decode({&input, 1}).at(0);
+        const bool overflowed = !all_finite(expected);
+        some_overflowed |= overflowed && !wide_scales;  // the product of two wide scales overflows by itself
+        for (const std::string& kernel : kernels_here()) {
+          for (const int threads : {1, 2}) {
+            SCOPED_TRACE(kernel + ", " + std::to_string(threads) + " threads");
+            const std::unique_ptr<Engine> native = engine_of(model, "native", kernel, threads);
+            const Logits whole = native->decode({&input, 1}).at(0);
+            const std::unique_ptr<EngineState> state = native->make_state(0);
+            const Logits by_bins = pushed(*native, *state, input, Prepare::sometimes);
+            if (overflowed) {
+              EXPECT_FALSE(all_finite(whole));
+              EXPECT_FALSE(all_finite(by_bins));
+              native->reset(*state, 0);  // the next trial is its own
+              const std::vector<float> zeros(features.size(), 0.0F);
+              const EngineInput next{zeros.data(), kBins, 0};
+              const Logits alone = engine_of(model, "reference")->decode({&next, 1}).at(0);
+              if (all_finite(alone)) {
+                ASSERT_NO_FATAL_FAILURE(expect_same_bits(pushed(*native, *state, next, Prepare::never), alone));
+                ASSERT_NO_FATAL_FAILURE(expect_same_bits(native->decode({&next, 1}).at(0), alone));
+              }
+            } else {
+              ASSERT_NO_FATAL_FAILURE(expect_same_bits(whole, expected));
+              ASSERT_NO_FATAL_FAILURE(expect_same_bits(by_bins, expected));
+            }
+          }
+        }
+      }
+    }
+    EXPECT_EQ(some_overflowed, extreme.overflows) << extreme.name;
   }
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -343,6 +344,106 @@ TEST_P(EveryKernel, QuantizeRoundsTiesToEvenAndSaturates) {
         ASSERT_EQ(found[i], static_cast<std::uint8_t>(static_cast<int>(rounded) + kernel().activation_offset))
             << values[i] << " * " << inverse << " at " << i;
       }
+    }
+  }
+}
+
+// ---- numbers that overflow ----
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+
+/// NaN of any kind equals NaN; everything else by its bits.
+void expect_same_or_nan(const std::vector<float>& found, const std::vector<float>& expected, const std::string& what) {
+  ASSERT_EQ(found.size(), expected.size());
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    if (std::isnan(expected[i])) {
+      ASSERT_TRUE(std::isnan(found[i])) << what << " at " << i << ": " << found[i] << ", expected NaN";
+    } else {
+      ASSERT_EQ(std::memcmp(&found[i], &expected[i], sizeof(float)), 0)
+          << what << " at " << i << ": " << found[i] << ", expected " << expected[i];
+    }
+  }
+}
+
+/// Scales and biases at the largest magnitude by turns with ordinary ones: products of them overflow, and a sum of zero
+/// times an infinite scale is no number.
+Channels extreme_channels(std::int64_t count, unsigned seed) {
+  Channels c(count, seed);
+  c.row_scale = 1e30F / 127;
+  for (std::size_t i = 0; i < c.acc.size(); ++i) {
+    if (i % 3 == 0) c.scales[i] = 1e30F / 127;
+    if (i % 4 == 1) c.biases[i] = i % 8 == 1 ? 1e30F : -1e30F;
+    if (i % 5 == 0) c.acc[i] = 0;
+  }
+  return c;
+}
+
+TEST_P(EveryKernel, OverflowIsTheSameEverywhere) {
+  for (const std::int64_t count : kLengths) {
+    const Channels c = extreme_channels(3 * count, 8);
+    std::vector<float> affine(c.acc.size()), expected;
+    for (std::size_t i = 0; i < c.acc.size(); ++i) {
+      expected.push_back(slow_affine(c.acc[i], c.row_scale, c.scales[i], c.biases[i]));
+    }
+    kernel().affine(c.acc.data(), c.row_scale, c.scales.data(), c.biases.data(), 3 * count, affine.data());
+    expect_same_or_nan(affine, expected, "affine");
+    EXPECT_TRUE(std::any_of(affine.begin(), affine.end(), [](float v) { return std::isnan(v); }));
+    EXPECT_TRUE(std::any_of(affine.begin(), affine.end(), [](float v) { return std::isinf(v); }));
+
+    std::vector<float> x = RandomNumbers(9).normal(count, 1.0F), day(x.size());
+    for (std::size_t i = 0; i < x.size(); i += 7) x[i] = i % 2 == 0 ? 1e30F : -1e30F;
+    kernel().day_output(c.acc.data(), c.row_scale, c.scales.data(), c.biases.data(), x.data(), count, day.data());
+    expected.clear();
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const float v = slow_affine(c.acc[i], c.row_scale, c.scales[i], c.biases[i]) + x[i];
+      expected.push_back(v / (1.0F + std::fabs(v)));
+    }
+    expect_same_or_nan(day, expected, "day output");
+
+    std::vector<float> gi = RandomNumbers(10).normal(3 * count, 4.0F), h = RandomNumbers(11).normal(count, 0.5F);
+    for (std::size_t i = 0; i < gi.size(); i += 11) gi[i] = i % 2 == 0 ? kInfinity : -kInfinity;
+    gi[5] = kNan;
+    h[9] = kNan;
+    h[10] = -1e30F;
+    expected.clear();
+    for (std::int64_t u = 0; u < count; ++u) {
+      const auto r_at = static_cast<std::size_t>(u / 16 * 48 + u % 16), z_at = r_at + 16, n_at = r_at + 32;
+      const auto gh = [&](std::size_t i) { return slow_affine(c.acc[i], c.row_scale, c.scales[i], c.biases[i]); };
+      const float r = slow_sigmoid(gi[r_at] + gh(r_at));
+      const float z = slow_sigmoid(gi[z_at] + gh(z_at));
+      const float n = slow_tanh(gi[n_at] + r * gh(n_at));
+      const float before = h[static_cast<std::size_t>(u)];
+      expected.push_back(n + z * (before - n));
+    }
+    kernel().gates(c.acc.data(), c.row_scale, c.scales.data(), c.biases.data(), gi.data(), count, h.data());
+    expect_same_or_nan(h, expected, "hidden state");
+    EXPECT_TRUE(std::isnan(h[9]));  // once not a number, never a number again
+  }
+}
+
+TEST_P(EveryKernel, QuantizesTheLargestAndWhatIsNoNumber) {
+  for (const std::int64_t count : kLengths) {
+    std::vector<float> values(static_cast<std::size_t>(count), 1.0F);
+    values[0] = 1e30F;
+    values[1] = -1e30F;
+    values[2] = kNan;
+    values[3] = kInfinity;
+    values[4] = -kInfinity;
+    for (const float inverse : {0x1p100F, 127 / 1e30F}) {
+      std::vector<std::uint8_t> found(values.size());
+      kernel().quantize(values.data(), inverse, count, found.data());
+      const int ones = inverse > 1 ? 127 : 0;
+      const int expected[] = {127, -127, -127, 127, -127, ones};
+      for (std::size_t i = 0; i < 6; ++i) {
+        ASSERT_EQ(found[i], static_cast<std::uint8_t>(expected[i] + kernel().activation_offset)) << i;
+      }
+    }
+    // The largest of the numbers, wherever the NaN stands.
+    for (std::size_t at = 0; at < values.size(); ++at) {
+      values.assign(values.size(), -2.0F);
+      values[at] = kNan;
+      ASSERT_EQ(kernel().absolute_maximum(values.data(), count), 2.0F) << at;
     }
   }
 }

@@ -175,7 +175,7 @@ TEST_P(StreamingDecoderCase, RefusedBinsLeaveTheTrialAsItWas) {
   std::vector<float> logits = pushed(decoder, trial, 0, 20);
   std::vector<float> bad(bin_of(trial, 20).begin(), bin_of(trial, 20).end());
   for (const float value : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
-                            -std::numeric_limits<float>::infinity()}) {
+                            -std::numeric_limits<float>::infinity(), 1.00001e30F, -3e38F}) {
     bad[17] = value;
     try {
       decoder.push(bad);
@@ -209,10 +209,10 @@ TEST(StreamingDecoder, RefusesSessionsThatTheModelLacks) {
   EXPECT_THROW(StreamingDecoder(engine, "t15.2023.08.12"), UsageError);
 }
 
-TEST(StreamingDecoder, TakesTheLargestFiniteFeatures) {
+TEST(StreamingDecoder, TakesTheLargestFeatures) {
   const std::shared_ptr<Engine> engine = engine_of({"static_qint8", "native", kUsual});
   std::vector<float> trial = random_trial(kBins, 14);
-  for (std::size_t i = 0; i < trial.size(); i += 50) trial[i] = std::numeric_limits<float>::max();
+  for (std::size_t i = 0; i < trial.size(); i += 50) trial[i] = kLargestMagnitude;
   StreamingDecoder decoder(engine, 0);
   EXPECT_EQ(pushed(decoder, trial, 0, kBins), whole(*engine, trial, 0));
 }

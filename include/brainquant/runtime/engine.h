@@ -42,7 +42,8 @@ class Engine {
   virtual const DecoderConfig& config() const = 0;
 
   /// Logits of each trial, config().steps_of(bins) steps. For INT8 in `reference` and `native` each trial's logits are
-  /// the same bit for bit, whatever else is in the batch.
+  /// the same bit for bit, whatever else is in the batch. A trial whose computation overflowed, which takes weights and
+  /// features near kLargestMagnitude, has logits that are not finite, never others that look right.
   virtual std::vector<Logits> decode(std::span<const EngineInput> batch) = 0;
 
   /// A state at the start of a trial: every layer at h0, no bins.

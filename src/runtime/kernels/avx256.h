@@ -23,8 +23,9 @@ struct Avx256 {
   static Float subtract(Float a, Float b) { return _mm256_sub_ps(a, b); }
   static Float multiply(Float a, Float b) { return _mm256_mul_ps(a, b); }
   static Float divide(Float a, Float b) { return _mm256_div_ps(a, b); }
-  static Float min(Float a, Float b) { return _mm256_min_ps(a, b); }
-  static Float max(Float a, Float b) { return _mm256_max_ps(a, b); }
+  // The instructions give their second operand if either is NaN, std::min and std::max the first.
+  static Float min(Float a, Float b) { return _mm256_min_ps(b, a); }
+  static Float max(Float a, Float b) { return _mm256_max_ps(b, a); }
   static Float absolute(Float a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }
   static float largest(Float a) {
     __m128 m = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));

@@ -22,8 +22,9 @@ struct Avx512 {
   static Float subtract(Float a, Float b) { return _mm512_sub_ps(a, b); }
   static Float multiply(Float a, Float b) { return _mm512_mul_ps(a, b); }
   static Float divide(Float a, Float b) { return _mm512_div_ps(a, b); }
-  static Float min(Float a, Float b) { return _mm512_min_ps(a, b); }
-  static Float max(Float a, Float b) { return _mm512_max_ps(a, b); }
+  // The instructions give their second operand if either is NaN, std::min and std::max the first.
+  static Float min(Float a, Float b) { return _mm512_min_ps(b, a); }
+  static Float max(Float a, Float b) { return _mm512_max_ps(b, a); }
   static Float absolute(Float a) { return _mm512_abs_ps(a); }
   static float largest(Float a) { return _mm512_reduce_max_ps(a); }
   static void store_rounded(std::uint8_t* to, Float value) {

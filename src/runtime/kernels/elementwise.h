@@ -2,7 +2,8 @@
 // compiled for its own instruction set; everything here has internal linkage so that no other source can end up with
 // that code.
 //
-// V::width floats; V::Float and V::Int are its registers; the operations are the ones that these functions call.
+// V::width floats; V::Float and V::Int are its registers; the operations are the ones that these functions call. V::min
+// and V::max are std::min and std::max to the bit, with NaN too: where an overflow made one, every kernel has it.
 #pragma once
 
 #include <cstdint>
@@ -87,7 +88,7 @@ struct Elementwise {
     const Float factor = V::all(inverse);
     for (std::int64_t i = 0; i < count; i += V::width) {
       const Float scaled = V::multiply(V::load(values + i), factor);
-      V::store_rounded(out + i, V::min(V::max(scaled, V::all(-127.0f)), V::all(127.0f)));
+      V::store_rounded(out + i, V::min(V::max(V::all(-127.0f), scaled), V::all(127.0f)));
     }
   }
 
