@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "brainquant/evaluation/evaluation_options.h"
+#include "brainquant/model/smoothing.h"
 #include "brainquant/quantization/quantized_file.h"
 #include "brainquant/support/error.h"
-#include "brainquant/support/sha256.h"
 
 namespace brainquant {
 
@@ -21,6 +21,7 @@ constexpr std::int64_t kWarmUpBins = 50;  // of 20 ms
 
 EvaluatedModel open_checkpoint(const fs::path& path, const EngineOptions& options, const RunContext& context) {
   const Checkpoint checkpoint = load_checkpoint(path, context);
+  warn_if_unsmoothed(checkpoint.config, context);
   const std::int64_t bytes = kBytesPerFloat * checkpoint.config.parameter_count();
   EvaluatedModel model;
   model.facts = {"fp32", path.string(), checkpoint.sha256, checkpoint.sha256, bytes, bytes, checkpoint.val_per};
@@ -30,7 +31,9 @@ EvaluatedModel open_checkpoint(const fs::path& path, const EngineOptions& option
 }
 
 EvaluatedModel open_quantized(const fs::path& path, EngineOptions options, const RunContext& context) {
-  const QuantizedModel quantized = load_quantized_model(path, context);
+  const LoadedQuantizedFile file = load_quantized_file(path, context);
+  const QuantizedModel& quantized = file.model;
+  warn_if_unsmoothed(quantized.config, context);
   if (quantized.options.dtype == Dtype::qint8 && options.gpu_number >= 0) {
     context.log.info("INT8 models run on the CPU");
     options.gpu_number = -1;
@@ -38,9 +41,9 @@ EvaluatedModel open_quantized(const fs::path& path, EngineOptions options, const
   EvaluatedModel model;
   model.facts = {quantized.options.method_name(),
                  path.string(),
-                 sha256_of_file(path),
+                 file.sha256,
                  quantized.provenance.source_sha256,
-                 static_cast<std::int64_t>(fs::file_size(path)),
+                 file.bytes,
                  kBytesPerFloat * quantized.config.parameter_count(),
                  quantized.provenance.val_per};
   model.config = quantized.config;

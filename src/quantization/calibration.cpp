@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <exception>
 #include <map>
 #include <mutex>
@@ -128,6 +129,29 @@ std::vector<std::size_t> choose_calibration_trials(const Dataset& train, std::in
   return chosen;
 }
 
+void CalibrationHash::add(const Trial& trial) {
+  static_assert(std::endian::native == std::endian::little, "numbers are hashed as they lie in memory");
+  const std::int64_t shape[] = {trial.bins, n_input_features_};
+  hash_.update(fmt::format("{}/{}", trial.session, trial.name));
+  hash_.update("\0", 1);
+  hash_.update(shape, sizeof shape);
+  hash_.update(trial.features.data(), trial.features.size() * sizeof(float));
+}
+
+std::string calibration_sha256(Dataset& train, std::int64_t samples, const RunContext& context) {
+  const std::vector<std::size_t> chosen = choose_calibration_trials(train, samples);
+  const auto total = static_cast<std::int64_t>(chosen.size());
+  TrialReader reader(train, chosen);
+  CalibrationHash hash(train.features_per_bin());
+  std::int64_t done = 0;
+  while (const std::optional<Trial> trial = reader.next()) {
+    context.cancel.check();
+    hash.add(*trial);
+    context.progress.update("calibration data", ++done, total);
+  }
+  return hash.hex();
+}
+
 CalibrationResult calibrate(const Checkpoint& checkpoint, Dataset& train, const CalibrationOptions& options,
                             const RunContext& context) {
   if (options.samples < 1)
@@ -145,6 +169,7 @@ CalibrationResult calibrate(const Checkpoint& checkpoint, Dataset& train, const 
   for (const std::size_t index : chosen) result.trials.push_back(train.label(index));
   BatchRunner runner(checkpoint, options);
   TrialReader reader(train, chosen);
+  CalibrationHash hash(train.features_per_bin());  // filled in the order of reading: threads do not matter
   std::vector<Trial> batch;
   std::int64_t done = 0;
   while (done < total) {
@@ -152,6 +177,7 @@ CalibrationResult calibrate(const Checkpoint& checkpoint, Dataset& train, const 
     while (static_cast<std::int64_t>(batch.size()) < options.batch_size) {
       std::optional<Trial> trial = reader.next();
       if (!trial) break;
+      hash.add(*trial);
       batch.push_back(std::move(*trial));
     }
     runner.run(batch, context);
@@ -163,6 +189,7 @@ CalibrationResult calibrate(const Checkpoint& checkpoint, Dataset& train, const 
   result.scales.day_input = all.day_input.scale();
   result.scales.step_input = all.step_input.scale();
   for (const Observer& hidden : all.hidden) result.scales.hidden.push_back(hidden.scale());
+  result.sha256 = hash.hex();
   return result;
 }
 

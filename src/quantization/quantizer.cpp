@@ -7,6 +7,7 @@
 #include <cstring>
 #include <limits>
 
+#include "brainquant/model/libtorch_environment.h"
 #include "brainquant/support/error.h"
 #include "brainquant/version.h"
 
@@ -130,7 +131,8 @@ Matrix day_residual(const Matrix& day_weight) {
 }
 
 QuantizedModel quantize(const Checkpoint& checkpoint, const QuantizationOptions& options,
-                        std::optional<ActivationScales> scales, std::vector<std::string> calibration_trials) {
+                        std::optional<ActivationScales> scales, std::vector<std::string> calibration_trials,
+                        std::optional<std::string> calibration_sha256) {
   options.validate();
   if (options.is_static() != scales.has_value()) {
     throw UsageError(
@@ -140,7 +142,13 @@ QuantizedModel quantize(const Checkpoint& checkpoint, const QuantizationOptions&
   QuantizedModel model;
   model.config = checkpoint.config;
   model.options = options;
-  model.provenance = {kVersion, checkpoint.sha256, std::move(calibration_trials), checkpoint.val_per};
+  model.provenance.tool_version = kVersion;
+  model.provenance.source_sha256 = checkpoint.sha256;
+  model.provenance.args_sha256 = checkpoint.args_sha256;
+  if (options.is_static()) model.provenance.libtorch_version = libtorch_version();
+  model.provenance.calibration_trials = std::move(calibration_trials);
+  model.provenance.calibration_sha256 = std::move(calibration_sha256);
+  model.provenance.val_per = checkpoint.val_per;
   if (options.day_layers == DayLayers::keep_float) {
     model.day_weights = weights.day_weights;
   } else {

@@ -68,6 +68,15 @@ TEST(Calibration, MinmaxFindsPytorchsLargestActivations) {
   EXPECT_NE(all_scales(few), all_scales(all));
 }
 
+TEST(Calibration, HashIsPythonsOfWhatWasRead) {
+  const std::string expected = FloatDecoderAnswers().json.at("calibration_sha256");
+  const Checkpoint model = checkpoint();
+  EXPECT_EQ(calibrated(model, {}).sha256, expected);
+  Dataset train(model.config, train_files());
+  EXPECT_EQ(calibration_sha256(train, 1000), expected);
+  EXPECT_NE(calibration_sha256(train, 8), expected);
+}
+
 TEST(Calibration, BatchAndThreadsDoNotMatter) {
   Checkpoint model = checkpoint();
   // An h0 large enough that it decides the percentile if it is counted more than once.
@@ -84,6 +93,7 @@ TEST(Calibration, BatchAndThreadsDoNotMatter) {
         EXPECT_EQ(all_scales(found), all_scales(expected))
             << name_of(kind) << ", batches of " << batch_size << ", " << threads << " threads";
         EXPECT_EQ(found.trials, expected.trials);
+        EXPECT_EQ(found.sha256, expected.sha256);
       }
     }
   }

@@ -1,12 +1,14 @@
 // Damaged and hostile quantized files: a typed error that names file and field, or the identical model; never a crash.
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <functional>
 #include <limits>
 #include <optional>
 
 #include "brainquant/io/torch_archive.h"
 #include "brainquant/quantization/quantized_file.h"
+#include "brainquant/quantization/quantizer.h"
 #include "brainquant/support/error.h"
 #include "brainquant/support/sha256.h"
 #include "io/scratch_folder.h"
@@ -64,7 +66,9 @@ TEST(DamagedQuantizedFile, Truncations) {
 /// A file of our own making: the saved root with one thing changed.
 class Forger {
  public:
-  Forger() { save_quantized_model(random_model(kShape, per_channel_static(), 5), folder_ / "whole.pt"); }
+  explicit Forger(const QuantizationOptions& options = per_channel_static()) {
+    save_quantized_model(random_model(kShape, options, 5), folder_ / "whole.pt");
+  }
 
   /// The message by which a file whose dict `section` (or "" for the root) has `key` replaced is refused.
   std::string refusal(const std::string& section, const std::string& key, std::optional<PickleValue> value) {
@@ -140,7 +144,7 @@ TEST(HostileQuantizedFile, HeadsThatCannotBe) {
   Forger f;
   expect_contains(f.refusal("", "format", "other"), "not a quantized model");
   expect_contains(f.refusal("", "format", std::nullopt), "not a quantized model");
-  for (const int version : {0, 2, -1}) expect_contains(f.refusal("", "format_version", version), "format_version");
+  for (const int version : {0, 3, -1}) expect_contains(f.refusal("", "format_version", version), "format_version");
   expect_contains(f.refusal("", "format_version", "1"), "format_version");
   expect_contains(f.refusal("quantization", "quantization_type", "staticc"), "quantization_type");
   expect_contains(f.refusal("quantization", "dtype", "int4"), "int4");
@@ -161,6 +165,85 @@ TEST(HostileQuantizedFile, HeadsThatCannotBe) {
   expect_contains(f.refusal("model", "smooth_kernel_std", std::numeric_limits<double>::quiet_NaN()),
                   "smooth_kernel_std");
   expect_contains(f.refusal("provenance", "source_sha256", 7), "source_sha256");
+  expect_contains(f.refusal("provenance", "args_sha256", std::nullopt), "args_sha256");
+  expect_contains(f.refusal("provenance", "calibration_sha256", 7), "calibration_sha256");
+  expect_contains(f.refusal("provenance", "libtorch_version", std::nullopt), "libtorch_version");
+}
+
+// What args.yaml may not say, a quantized file may not either; always as a fault of the file, by name.
+TEST(HostileQuantizedFile, ConfigurationsThatArgsYamlMayNotHave) {
+  Forger f;
+  for (const double value : {0.0, -2.0, 1e300, std::numeric_limits<double>::quiet_NaN()}) {
+    const std::string message = f.refusal("model", "smooth_kernel_std", value);
+    expect_contains(message, "forged.pt: model.smooth_kernel_std");
+  }
+  f.write([](const std::string& where, PickleValue::Entries& entries, TorchArchiveWriter&) {
+    for (auto& [key, value] : entries) {
+      if (where == "model" && *key.if_string() == "smooth_kernel_std") value = 200.0;
+      if (where == "model" && *key.if_string() == "smooth_kernel_size") value = 500;
+    }
+  });
+  expect_contains(message_of<FormatError>([&] { load_quantized_model(f.forged()); }),
+                  "forged.pt: model: smooth_kernel_std 200 and smooth_kernel_size 500 leave no tap");
+  expect_contains(f.refusal("model", "smooth_kernel_size", 100001), "smooth_kernel_size");
+  expect_contains(f.refusal("model", "n_classes", 1), "n_classes");
+  expect_contains(f.refusal("model", "patch_size", 1001), "patch_size");
+  expect_contains(f.refusal("model", "sessions", PickleValue::list({"a", "b", "a"})), "model.sessions[2]");
+  for (const char* name : {"", ".", "..", "a/b", "/etc"}) {
+    expect_contains(f.refusal("model", "sessions", PickleValue::list({name})), "model.sessions[0]");
+  }
+  expect_contains(f.refusal("model", "classes", PickleValue::list({"BLANK", "|"})), "model.classes: found 2 names");
+  expect_contains(f.refusal("model", "classes", std::nullopt), "classes");
+}
+
+TEST(HostileQuantizedFile, NumberFormatsThatContradictTheTensors) {
+  Forger f;
+  expect_contains(f.refusal("formats", "out.weight", "float16"), "formats.out.weight: found 'float16'");
+  expect_contains(f.refusal("formats", "out.weight", std::nullopt), "formats.out.weight");
+  expect_contains(f.refusal("formats", "extra", "int8"), "number formats");
+  expect_contains(f.refusal("", "formats", std::nullopt), "formats");
+}
+
+TEST(HostileQuantizedFile, GranularitiesThatContradictTheScales) {
+  Forger f;
+  for (const PickleValue& value : {PickleValue("per_tensor"), PickleValue(), PickleValue("per_row"), PickleValue(3)}) {
+    expect_contains(f.refusal("quantization", "weight_granularity", value), "quantization.weight_granularity");
+  }
+  expect_contains(f.tensor_refusal<float>("gru.weight_hh_l0.scale", TensorType::float32, {1}, {1.0F}),
+                  "gru.weight_hh_l0.scale: found float32 [1], expected float32 [9]: the weights are per_channel");
+  Forger per_tensor(all_methods()[2]);
+  expect_contains(per_tensor.tensor_refusal<float>("out.weight.scale", TensorType::float32, {2}, {1.0F, 1.0F}),
+                  "out.weight.scale: found float32 [2], expected float32 [1]: the weights are per_tensor");
+}
+
+TEST(HostileQuantizedFile, MagnitudesBeyondTheLargest) {
+  Forger f;
+  const float beyond = std::nextafter(1e30F, 2e30F);
+  expect_contains(f.tensor_refusal<float>("out.bias", TensorType::float32, {2}, {0.0F, -beyond}),
+                  "out.bias: a magnitude");
+  expect_contains(f.tensor_refusal<float>("out.weight.scale", TensorType::float32, {2}, {1.0F, beyond}),
+                  "out.weight.scale: a magnitude");
+  expect_contains(f.tensor_refusal<float>("out.weight.scale", TensorType::float32, {2}, {1.0F, 1e29F}),
+                  "out.weight: row 1");  // of which some weight is 127
+  expect_contains(f.refusal("activation_scales", "day_input", 1e28), "activation_scales.day_input");
+}
+
+// A checkpoint at the limit gives a file that can be read again: a scale is rounded, so 127 times it may lie above.
+TEST(QuantizedFile, HoldsWeightsAtTheLargestMagnitude) {
+  const ScratchFolder folder;
+  for (const float largest : {1e30F, 0.999e30F, 0.99999e30F, 0.5e30F}) {
+    Checkpoint checkpoint = testing::random_checkpoint(kShape, 5);
+    checkpoint.weights.out_weight.values[0] = largest;
+    checkpoint.weights.out_bias[0] = largest;
+    ActivationScales scales = testing::tight_scales(kShape);
+    scales.day_input = largest / 127;
+    for (const QuantizationOptions& options : {per_channel_static(), all_methods()[0]}) {
+      const QuantizedModel model =
+          quantize(checkpoint, options, options.is_static() ? std::optional(scales) : std::nullopt);
+      save_quantized_model(model, folder / "a.pt");
+      testing::expect_same_model(load_quantized_model(folder / "a.pt"), model);
+    }
+  }
 }
 
 TEST(HostileQuantizedFile, ScalesThatCannotBe) {

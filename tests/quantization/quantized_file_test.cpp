@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <sstream>
 
+#include "brainquant/model/libtorch_environment.h"
 #include "brainquant/quantization/quantizer.h"
 #include "brainquant/support/sha256.h"
 #include "io/scratch_folder.h"
@@ -42,9 +43,12 @@ std::vector<QuantizationOptions> every_way() {
 QuantizedModel model_of(const QuantizationOptions& options) {
   QuantizedModel model = random_model(kShape, options, 12);
   model.provenance.val_per = 0.125;
+  model.provenance.args_sha256 = std::string(64, 'c');
   model.config.smoothing = {false, 1.5, 40};
-  if (options.is_static())
+  if (options.is_static()) {
     model.provenance.calibration_trials = {"t15.2023.08.11/trial_0003", "t15.2023.08.12/trial_0000"};
+    model.provenance.calibration_sha256 = std::string(64, 'd');
+  }
   return model;
 }
 
@@ -58,7 +62,8 @@ TEST(QuantizedFile, ComesBackAndIsTheSameBytesUnderAnyName) {
     EXPECT_EQ(bytes_of(folder / "a.pt"), bytes_of(folder / "another_name.zip"));
     testing::expect_same_model(load_quantized_model(folder / "a.pt"), model);
     const QuantizedFileHead head = read_quantized_head(folder / "a.pt");
-    EXPECT_EQ(head.format_version, 1);
+    EXPECT_EQ(head.format_version, 2);
+    EXPECT_TRUE(head.classes.empty());  // the model has 3
     EXPECT_EQ(head.options.method_name(), options.method_name());
     EXPECT_EQ(head.provenance.source_sha256, model.provenance.source_sha256);
     EXPECT_EQ(head.config.sessions, model.config.sessions);
@@ -117,6 +122,49 @@ TEST(QuantizedFile, PyTorchReadsTheSameTensors) {
   }
 }
 
+// A static file's activation scales depend on the LibTorch that calibrated; a dynamic file must be the same bytes with
+// any.
+TEST(QuantizedFile, OnlyStaticFilesNameLibTorch) {
+  const ScratchFolder folder;
+  for (const QuantizationOptions& options : all_methods()) {
+    save_quantized_model(model_of(options), folder / "a.pt");
+    const bool named = bytes_of(folder / "a.pt").find(libtorch_version()) != std::string::npos;
+    EXPECT_EQ(named, options.is_static()) << text_of(options);
+    EXPECT_EQ(read_quantized_head(folder / "a.pt").provenance.libtorch_version.has_value(), options.is_static());
+  }
+}
+
+TEST(QuantizedFile, LoadingGivesTheFactsOfTheFile) {
+  const ScratchFolder folder;
+  const QuantizedModel model = model_of(all_methods()[3]);
+  save_quantized_model(model, folder / "a.pt");
+  const LoadedQuantizedFile loaded = load_quantized_file(folder / "a.pt");
+  const std::string bytes = bytes_of(folder / "a.pt");
+  EXPECT_EQ(loaded.sha256, sha256_of_bytes(bytes.data(), bytes.size()));
+  EXPECT_EQ(loaded.bytes, static_cast<std::int64_t>(bytes.size()));
+  EXPECT_EQ(loaded.format_version, 2);
+  testing::expect_same_model(loaded.model, model);
+}
+
+TEST(QuantizedFile, FilesOfVersion2AreRead) {
+  const std::filesystem::path folder = BRAINQUANT_FILES_V2;
+  for (const std::string name : {"dynamic_qint8", "dynamic_float16", "static_qint8", "static_per_channel_qint8"}) {
+    SCOPED_TRACE(name);
+    const QuantizedFileHead head = read_quantized_head(folder / (name + ".pt"));
+    EXPECT_EQ(head.format_version, 2);
+    ASSERT_EQ(head.classes.size(), 41U);
+    EXPECT_EQ(head.classes[0], "BLANK");
+    EXPECT_EQ(head.classes[39], "ZH");
+    EXPECT_EQ(head.classes[40], "|");
+    const QuantizedModel model = load_quantized_model(folder / (name + ".pt"));
+    EXPECT_EQ(model.options.method_name(), name);
+    EXPECT_EQ(model.provenance.source_sha256.size(), 64U);
+    EXPECT_EQ(model.provenance.args_sha256.size(), 64U);
+    EXPECT_EQ(model.provenance.calibration_sha256.value_or("").size(), model.options.is_static() ? 64U : 0U);
+    EXPECT_EQ(model.provenance.libtorch_version.has_value(), model.options.is_static());
+  }
+}
+
 TEST(QuantizedFile, FilesOfVersion1AreRead) {
   const std::filesystem::path folder = BRAINQUANT_FILES_V1;
   for (const std::string name : {"dynamic_qint8", "dynamic_float16", "static_qint8", "static_per_channel_qint8"}) {
@@ -126,6 +174,9 @@ TEST(QuantizedFile, FilesOfVersion1AreRead) {
     EXPECT_EQ(model.provenance.tool_version, "0.1.0");
     EXPECT_EQ(model.provenance.source_sha256.size(), 64U);
     EXPECT_EQ(model.provenance.calibration_trials.size(), model.options.is_static() ? 9U : 0U);
+    EXPECT_EQ(model.provenance.args_sha256, "");
+    EXPECT_FALSE(model.provenance.libtorch_version || model.provenance.calibration_sha256);
+    EXPECT_TRUE(read_quantized_head(folder / (name + ".pt")).classes.empty());
   }
   const QuantizedModel with_float = load_quantized_model(folder / "static_qint8_day_layers_float.pt");
   EXPECT_EQ(with_float.options.day_layers, DayLayers::keep_float);

@@ -36,7 +36,11 @@ inline bool same(const QuantizedModel& a, const QuantizedModel& b) {
     return false;
   }
   if (a.provenance.tool_version != b.provenance.tool_version ||
-      a.provenance.source_sha256 != b.provenance.source_sha256 || a.provenance.val_per != b.provenance.val_per ||
+      a.provenance.source_sha256 != b.provenance.source_sha256 ||
+      a.provenance.args_sha256 != b.provenance.args_sha256 ||
+      a.provenance.libtorch_version != b.provenance.libtorch_version ||
+      a.provenance.calibration_sha256 != b.provenance.calibration_sha256 ||
+      a.provenance.val_per != b.provenance.val_per ||
       a.provenance.calibration_trials != b.provenance.calibration_trials) {
     return false;
   }

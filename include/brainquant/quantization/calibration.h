@@ -11,6 +11,7 @@
 #include "brainquant/model/dataset.h"
 #include "brainquant/quantization/quantized_model.h"
 #include "brainquant/support/run_context.h"
+#include "brainquant/support/sha256.h"
 
 namespace brainquant {
 
@@ -43,6 +44,7 @@ struct CalibrationOptions {
 struct CalibrationResult {
   ActivationScales scales;
   std::vector<std::string> trials;
+  std::string sha256;  // calibration_sha256() of these trials
 };
 
 /// Runs the fp32 decoder over trials of `train` (smoothed as in evaluation), spread evenly over its sessions in a fixed
@@ -53,5 +55,22 @@ CalibrationResult calibrate(const Checkpoint& checkpoint, Dataset& train, const 
 
 /// The trials that calibrate() uses: session by session in turn, each session's evenly spaced over its trials.
 std::vector<std::size_t> choose_calibration_trials(const Dataset& train, std::int64_t samples);
+
+/// What calibration reads, as one number: SHA-256 over the trials in their order, of each its label ("session/trial"),
+/// a 0 byte, its bins and n_input_features as little-endian int64, and its features as recorded, little-endian float32.
+class CalibrationHash {
+ public:
+  explicit CalibrationHash(std::int64_t n_input_features) : n_input_features_(n_input_features) {}
+  void add(const Trial& trial);
+  /// Nothing can be added after it.
+  std::string hex() { return hash_.hex(); }
+
+ private:
+  std::int64_t n_input_features_;
+  Sha256 hash_;
+};
+
+/// The CalibrationHash of the trials that calibrate() would use, which are read for it. Throws what reading throws.
+std::string calibration_sha256(Dataset& train, std::int64_t samples, const RunContext& context = {});
 
 }  // namespace brainquant

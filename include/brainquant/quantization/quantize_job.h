@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "brainquant/model/dataset.h"
 #include "brainquant/quantization/quantized_file.h"
 #include "brainquant/quantization/quantizer.h"
 #include "brainquant/quantization/scheme.h"
@@ -26,10 +27,12 @@ struct QuantizeJob {
 
   /// Throws UsageError naming the option.
   void validate() const;
+  /// Where the trials that calibrate come from (static types).
+  DatasetOptions calibration_data() const;
 };
 
 struct QuantizeOutcome {
-  bool skipped = false;                 // a valid output of the same source and options was there already
+  bool skipped = false;                 // a valid output of the same QuantizeKey was there already
   std::vector<TensorReport> tensors;    // how well each is kept; empty when skipped
   std::vector<StoredTensor> stored;     // what lies (or would lie) in the file; empty when skipped
   std::int64_t calibration_trials = 0;  // static types

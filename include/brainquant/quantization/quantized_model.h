@@ -56,8 +56,11 @@ struct ActivationScales {
 struct Provenance {
   std::string tool_version;
   std::string source_sha256;                    // of best_checkpoint
+  std::string args_sha256;                      // of args.yaml; "" in files of version 1
+  std::optional<std::string> libtorch_version;  // static types, whose calibration runs in LibTorch
   std::vector<std::string> calibration_trials;  // "t15.2023.08.11/trial_0003", in the order used (static types)
-  std::optional<double> val_per;                // what the checkpoint says of itself
+  std::optional<std::string> calibration_sha256;  // of those trials' features (static types): calibration.h
+  std::optional<double> val_per;                  // what the checkpoint says of itself
 };
 
 struct QuantizedModel {
