@@ -1,6 +1,7 @@
 // The engine on LibTorch: fp32 and FP16 against PyTorch itself, INT8 against the reference.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "brainquant/model/checkpoint.h"
@@ -110,6 +111,32 @@ TEST(LibTorchEngine, Int8IsCloseToTheReference) {
     const double db = sqnr_db(all_reference, all_found);
     EXPECT_GT(db, exact_products ? 45 : 25);
     EXPECT_LT(db, 150);
+  }
+}
+
+// A day layer that overflows: fp32 and INT8 alike give nothing that could be taken for a logit, whole or bin by bin.
+TEST(LibTorchEngine, OverflowGivesNoLogits) {
+  const testing::Shape shape{20, 48, 2, 41, 3, 2, 2};
+  Checkpoint checkpoint = testing::random_checkpoint(shape, 21);
+  checkpoint.weights.day_weights[0].values[3] = kLargestMagnitude;
+  std::vector<float> features = testing::random_features(40, shape.features, 6);
+  for (std::size_t i = 0; i < features.size(); i += 20) features[i] = kLargestMagnitude;
+  const EngineInput input{features.data(), 40, 0};
+  for (const bool int8 : {false, true}) {
+    SCOPED_TRACE(int8 ? "INT8" : "fp32");
+    const EngineOptions options{"libtorch", "", 1, -1};
+    const std::unique_ptr<Engine> engine =
+        int8 ? make_engine(quantize(checkpoint, {}), options)
+             : make_engine(checkpoint.config, checkpoint.weights, options);
+    const auto is_finite = [](float v) { return std::isfinite(v); };
+    const Logits whole = engine->decode({&input, 1}).at(0);
+    EXPECT_EQ(std::count_if(whole.values.begin(), whole.values.end(), is_finite), 0);
+    const std::unique_ptr<EngineState> state = engine->make_state(0);
+    std::vector<float> step(static_cast<std::size_t>(shape.classes));
+    for (std::int64_t t = 0; t < 40; ++t) {
+      if (!engine->push(*state, features.data() + t * shape.features, step.data())) continue;
+      EXPECT_EQ(std::count_if(step.begin(), step.end(), is_finite), 0) << "bin " << t;
+    }
   }
 }
 
