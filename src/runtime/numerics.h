@@ -18,11 +18,11 @@ inline bool all_finite(const float* values, std::int64_t count) {
   constexpr std::int64_t kBlock = 16;  // a trip count known to the compiler makes the inner loop vector code
   const auto is_special = [](float value) { return (std::bit_cast<std::uint32_t>(value) & kExponent) == kExponent; };
   std::uint32_t special[kBlock] = {};
-  std::int64_t i = 0;
-  for (; i + kBlock <= count; i += kBlock) {
+  const std::int64_t in_blocks = count - count % kBlock;
+  for (std::int64_t i = 0; i < in_blocks; i += kBlock) {
     for (std::int64_t k = 0; k < kBlock; ++k) special[k] |= is_special(values[i + k]) ? 1U : 0U;
   }
-  for (; i < count; ++i) special[0] |= is_special(values[i]) ? 1U : 0U;
+  for (std::int64_t i = in_blocks; i < count; ++i) special[0] |= is_special(values[i]) ? 1U : 0U;
   return std::all_of(special, special + kBlock, [](std::uint32_t any) { return any == 0; });
 }
 

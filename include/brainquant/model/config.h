@@ -17,7 +17,8 @@ struct SmoothingConfig {
 /// Length of a bin, as the recordings have it.
 inline constexpr double kSecondsPerBin = 0.02;
 
-/// The largest magnitude of a weight, bias, scale or feature that is accepted.
+/// Largest magnitude of a feature or a weight that is taken: beyond it sums inside a decoder can overflow, and the
+/// kernels no longer agree bit for bit.
 inline constexpr float kLargestMagnitude = 1e30F;
 
 struct DecoderConfig {
