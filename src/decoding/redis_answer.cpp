@@ -86,7 +86,7 @@ std::vector<SentenceCandidate> candidates_of_answer(const std::map<std::string, 
   }
   if (scoring == nullptr || scoring->empty()) {
     if (response == nullptr || trimmed(*response).empty()) return {};
-    return {SentenceCandidate{.sentence = *response}};
+    return {SentenceCandidate{.sentence = response->substr(response->find_first_not_of(kSpaces))}};
   }
 
   const std::vector<std::string_view> parts = split(*scoring, ';');

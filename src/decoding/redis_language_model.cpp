@@ -3,11 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <cstring>
 #include <map>
+#include <optional>
+#include <string_view>
+#include <utility>
 
 #include "brainquant/decoding/phonemes.h"
 #include "brainquant/support/error.h"
@@ -27,12 +32,17 @@ constexpr char kInput[] = "remote_lm_input";
 constexpr char kPartial[] = "remote_lm_output_partial";
 constexpr char kFinalize[] = "remote_lm_finalize";
 constexpr char kFinal[] = "remote_lm_output_final";
+constexpr std::array kQuestionStreams = {kReset, kInput, kFinalize};
 
 constexpr std::chrono::milliseconds kLongestBlock{100};
 // Past the trial's deadline, so that a silent language model and a silent Redis are told apart.
 constexpr double kRedisGraceSeconds = 1;
 constexpr double kConnectSeconds = 5;
 constexpr double kForgetSeconds = 1;
+// The public server ignores what is older than its own start: a reset must be sent again to reach one started later.
+constexpr std::chrono::seconds kResetAgainAfter{2};
+// An entry of somebody else's this young is of a client at work.
+constexpr std::int64_t kAtWorkMilliseconds = 5000;
 // Redis takes no string above 512 MiB.
 constexpr std::int64_t kMostSteps = (std::int64_t{512} << 20) / (41 * 4) - 1;
 
@@ -67,18 +77,41 @@ std::string server_bytes(const LogitsView& logits) {
   return bytes;
 }
 
-/// The id of the last entry that a stream ever had, deleted or not; "0-0" if there is no such stream.
-std::string last_id(const RedisReply& reply, const char* stream) {
+struct StreamState {
+  std::string last_id = "0-0";  // of the last entry that it ever had, deleted or not
+  std::string last_entry;       // id of the last one that is still there; "" if it is empty
+};
+
+/// From a reply to XINFO STREAM.
+StreamState stream_state(const RedisReply& reply, const char* stream) {
+  StreamState state;
   if (reply.kind == RedisReply::Kind::error) {
-    if (reply.text == "ERR no such key") return "0-0";
+    if (reply.text == "ERR no such key") return state;
     throw ServerError(fmt::format("{}: Redis refused XINFO: {}", stream, one_line(reply.text)));
   }
+  state.last_id.clear();
   for (std::size_t i = 0; i + 1 < reply.elements.size(); i += 2) {
-    if (reply.elements[i].text == "last-generated-id" && !reply.elements[i + 1].text.empty()) {
-      return reply.elements[i + 1].text;
-    }
+    const RedisReply& value = reply.elements[i + 1];
+    if (reply.elements[i].text == "last-generated-id") state.last_id = value.text;
+    if (reply.elements[i].text == "last-entry" && !value.elements.empty()) state.last_entry = value.elements[0].text;
   }
-  throw ServerError(fmt::format("{}: XINFO's reply has no last-generated-id", stream));
+  if (state.last_id.empty()) throw ServerError(fmt::format("{}: XINFO's reply has no last-generated-id", stream));
+  return state;
+}
+
+/// The number that `text` begins with.
+std::int64_t leading_number(const std::string& text, const char* what) {
+  std::int64_t number = 0;
+  if (std::from_chars(text.data(), text.data() + text.size(), number).ec != std::errc()) {
+    throw ServerError(fmt::format("{}: found '{}', expected a number", what, one_line(text)));
+  }
+  return number;
+}
+
+/// Redis' clock, milliseconds since 1970 as in the ids of entries, from a reply to TIME.
+std::int64_t redis_clock(const RedisReply& reply) {
+  if (reply.elements.size() != 2) throw ServerError("Redis sent a malformed reply to TIME");
+  return leading_number(reply.elements[0].text, "TIME") * 1000 + leading_number(reply.elements[1].text, "TIME") / 1000;
 }
 
 std::string added_id(const RedisReply& reply, const char* stream) {
@@ -89,35 +122,46 @@ std::string added_id(const RedisReply& reply, const char* stream) {
   return reply.text;
 }
 
-/// The fields of the one entry in a reply to XREAD COUNT 1 of one stream: [[stream, [[id, [field, value, ...]]]]].
-Fields entry_fields(const RedisReply& reply, const char* stream) {
+struct Entry {
+  const char* stream;
+  std::string id;
+};
+
+struct Answer {
+  std::string id;
+  Fields fields;
+};
+
+/// The one entry in a reply to XREAD COUNT 1 of one stream: [[stream, [[id, [field, value, ...]]]]].
+Answer answer_in(const RedisReply& reply, const char* stream) {
   const auto malformed = [&] { return ServerError(fmt::format("{}: malformed reply to XREAD", stream)); };
   const auto array_of = [&](const RedisReply& r, std::size_t at_least) -> const std::vector<RedisReply>& {
     if (r.kind != RedisReply::Kind::array || r.elements.size() < at_least) throw malformed();
     return r.elements;
   };
   const RedisReply& entries = array_of(array_of(reply, 1)[0], 2)[1];
-  const std::vector<RedisReply>& pairs = array_of(array_of(array_of(entries, 1)[0], 2)[1], 2);
-  if (pairs.size() % 2 != 0) throw malformed();
-  Fields fields;
+  const std::vector<RedisReply>& entry = array_of(array_of(entries, 1)[0], 2);
+  const std::vector<RedisReply>& pairs = array_of(entry[1], 2);
+  if (entry[0].kind != RedisReply::Kind::text || pairs.size() % 2 != 0) throw malformed();
+  Answer answer{entry[0].text, {}};
   for (std::size_t i = 0; i < pairs.size(); i += 2) {
     if (pairs[i].kind != RedisReply::Kind::text || pairs[i + 1].kind != RedisReply::Kind::text) throw malformed();
-    fields[pairs[i].text] = pairs[i + 1].text;
+    answer.fields[pairs[i].text] = pairs[i + 1].text;
   }
-  return fields;
+  return answer;
 }
 
-struct Question {
-  const char* stream;
-  std::string id;      // of our entry
-  std::string before;  // the last id of `stream` before it
-};
+RedisCommand state_command(const char* stream) { return {"XINFO", "STREAM", stream}; }
 
-RedisCommand last_id_command(const char* stream) { return {"XINFO", "STREAM", stream}; }
+RedisCommand deletion(const Entry& entry) { return {"XDEL", entry.stream, entry.id}; }
 
-[[noreturn]] void refuse_mixed_trial(const char* stream) {
+[[noreturn]] void refuse_mixed_questions(const char* stream) {
   throw ServerError(fmt::format(
-      "another program added to {} during this trial; a language-model server serves one at a time", stream));
+      "another client added to {} meanwhile; a language-model server serves one client at a time", stream));
+}
+
+Clock::time_point deadline_after(double seconds) {
+  return Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
 }
 
 }  // namespace
@@ -143,100 +187,194 @@ std::string RedisOptions::url() const {
 struct RedisLanguageModel::Impl {
   RedisOptions options;
   RedisConnection connection;
-  std::vector<Question> asked;  // of the trial at hand
+  std::optional<Entry> question;               // the one of ours that is still in Redis
+  std::vector<Entry> answers;                  // accepted, and still in Redis
+  std::map<std::string, std::string> last_id;  // of each question's stream; ours, once we added to it
 
-  void connect(const RedisWait& wait) {
+  /// `patience`: for a connection that is there already to answer.
+  void connect(const RedisWait& patience) {
     if (connection.is_open()) {
       try {
-        connection.run({"PING"}, wait);
+        connection.run({"PING"}, patience);
         return;
       } catch (const ServerError&) {
         // Redis may have closed it between two trials.
       }
     }
     connection.open(options.host, options.port, options.database,
-                    RedisWait(std::min(options.deadline_seconds, kConnectSeconds), wait.cancel));
+                    RedisWait(std::min(options.deadline_seconds, kConnectSeconds), patience.cancel));
   }
 
-  /// Adds an entry to `stream`; returns the last id of `answers` before it, and of `other` if there is one.
-  struct Before {
-    std::string answers;
-    std::string other;
-  };
-  Before ask(const char* stream, const char* field, const std::string& value, const char* answers, const char* other,
-             const RedisWait& wait) {
-    std::vector<RedisCommand> commands = {
-        last_id_command(stream), {"XADD", stream, "*", field, value}, last_id_command(answers)};
-    if (other != nullptr) commands.push_back(last_id_command(other));
+  bool is_ours(std::string_view stream, const std::string& id) const {
+    return question && question->stream == stream && question->id == id;
+  }
+
+  /// Notes where the questions' streams stand. Throws if a client other than this is at work on them.
+  void expect_to_be_alone(const RedisWait& wait) {
+    std::vector<RedisCommand> commands = {{"TIME"}};
+    for (const char* stream : kQuestionStreams) commands.push_back(state_command(stream));
     const std::vector<RedisReply> replies = connection.transaction(commands, wait);
-    asked.push_back({stream, added_id(replies[1], stream), ""});
-    asked.back().before = last_id(replies[0], stream);
-    return {last_id(replies[2], answers), other != nullptr ? last_id(replies[3], other) : ""};
+    const std::int64_t now = redis_clock(replies[0]);
+    std::map<std::string, std::string> found;
+    for (std::size_t i = 0; i < kQuestionStreams.size(); ++i) {
+      const char* stream = kQuestionStreams[i];
+      const StreamState state = stream_state(replies[i + 1], stream);
+      found[stream] = state.last_id;
+      if (state.last_entry.empty() || is_ours(stream, state.last_entry)) continue;
+      // An id of the future, from before Redis' clock was set back, tells no age.
+      const std::int64_t age = now - leading_number(state.last_entry, stream);
+      if (age >= 0 && age < kAtWorkMilliseconds) {
+        throw ServerError(fmt::format(
+            "another client is using this language-model server, which serves one at a time: it added to {} {:.1f} s "
+            "ago (after a run that was killed, wait {} s)",
+            stream, static_cast<double>(age) / 1000, kAtWorkMilliseconds / 1000));
+      }
+    }
+    for (const auto& [stream, id] : last_id) {
+      if (found[stream] != id) refuse_mixed_questions(stream.c_str());
+    }
+    last_id = std::move(found);
   }
 
-  Fields answer(const char* stream, const std::string& after, const char* question, Clock::time_point deadline,
-                const RedisWait& wait) {
+  /// Puts a question in the place of our last one; returns the last id of `answer_stream` before it. The last one is
+  /// answered, or a reset that is sent again: none but the newest is to be read.
+  std::string ask(const char* stream, const char* field, const std::string& value, const char* answer_stream,
+                  const RedisWait& wait) {
+    std::vector<RedisCommand> commands = {
+        state_command(stream), {"XADD", stream, "*", field, value}, state_command(answer_stream)};
+    if (question) commands.push_back(deletion(*question));
+    const std::vector<RedisReply> replies = connection.transaction(commands, wait);
+    question = Entry{stream, added_id(replies[1], stream)};
+    if (stream_state(replies[0], stream).last_id != last_id[stream]) refuse_mixed_questions(stream);
+    last_id[stream] = question->id;
+    return stream_state(replies[2], answer_stream).last_id;
+  }
+
+  /// The first entry of `stream` after the id `after`; nothing if there is none until `end`.
+  std::optional<Fields> find_answer(const char* stream, const std::string& after, Clock::time_point end,
+                                    const RedisWait& wait) {
     while (true) {
       wait.cancel->check();
-      const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
-      if (left.count() <= 0) {
-        throw ServerError(fmt::format(
-            "no answer to {} on {} within {} s; is the language-model server running and connected to this Redis?",
-            question, stream, options.deadline_seconds));
-      }
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
+      if (left.count() <= 0) return {};
       const auto block = std::min(left, kLongestBlock);
       const RedisReply reply = connection.run(
           {"XREAD", "COUNT", "1", "BLOCK", std::to_string(block.count()), "STREAMS", stream, after}, wait);
-      if (reply.kind != RedisReply::Kind::nil) return entry_fields(reply, stream);
+      if (reply.kind == RedisReply::Kind::nil) continue;
+      Answer answer = answer_in(reply, stream);
+      answers.push_back({stream, std::move(answer.id)});
+      return std::move(answer.fields);
     }
   }
 
-  /// Deletes our entries, then looks whether anybody else asked since.
-  void finish(const RedisWait& wait) {
-    std::vector<RedisCommand> commands;
-    for (const Question& q : asked) commands.push_back({"XDEL", q.stream, q.id});
-    for (const Question& q : asked) commands.push_back(last_id_command(q.stream));
-    const std::vector<RedisReply> replies = connection.transaction(commands, wait);
-    for (std::size_t i = 0; i < asked.size(); ++i) {
-      if (last_id(replies[asked.size() + i], asked[i].stream) != asked[i].id) refuse_mixed_trial(asked[i].stream);
+  [[noreturn]] void give_up(const char* asked, const char* stream, const char* other_cause = "") const {
+    throw ServerError(fmt::format(
+        "no answer to {} on {} within {} s; is the language-model server running and connected to this Redis?{}", asked,
+        stream, options.deadline_seconds, other_cause));
+  }
+
+  /// Until a server answers. Says so if it doesn't at once and there is a `log`.
+  void reset(Clock::time_point deadline, const RedisWait& wait, Log* log = nullptr) {
+    std::optional<std::string> after;  // answers to the first reset count even when others follow
+    while (true) {
+      expect_to_be_alone(wait);
+      const std::string before = ask(kReset, "done", "0", kDoneResetting, wait);
+      if (!after) after = before;
+      const Clock::time_point end = std::min(deadline, Clock::now() + kResetAgainAfter);
+      if (find_answer(kDoneResetting, *after, end, wait)) return;
+      if (end == deadline) give_up("the reset", kDoneResetting);
+      if (log != nullptr) {
+        log->info(fmt::format("waiting for the language-model server at {}, {} s at most", options.url(),
+                              options.deadline_seconds));
+        log = nullptr;
+      }
     }
+  }
+
+  /// Deletes our question, and the answers if nobody else can have asked for them. Returns the stream that somebody
+  /// else added to, nullptr if there is none.
+  const char* clean_up(const RedisWait& wait) {
+    std::vector<RedisCommand> commands;
+    for (const char* stream : kQuestionStreams) commands.push_back(state_command(stream));
+    if (question) commands.push_back(deletion(*question));
+    const std::vector<RedisReply> replies = connection.transaction(commands, wait);
+    question.reset();
+    const std::vector<Entry> accepted = std::exchange(answers, {});
+    for (std::size_t i = 0; i < kQuestionStreams.size(); ++i) {
+      const char* stream = kQuestionStreams[i];
+      if (stream_state(replies[i], stream).last_id != last_id[stream]) return stream;
+    }
+    for (const Entry& answer : accepted) connection.run(deletion(answer), wait);
+    return nullptr;
+  }
+
+  void begin(const RedisWait& patience, const RedisWait& wait) {
+    connect(patience);
+    if (question || !answers.empty()) clean_up(wait);  // what forget() could not delete
+    last_id.clear();
+  }
+
+  void finish(const RedisWait& wait) {
+    if (const char* stream = clean_up(wait)) refuse_mixed_questions(stream);
   }
 
   /// After a failure, which is what the caller reports: nothing here adds to it.
   void forget() noexcept {
     try {
       const RedisWait wait(kForgetSeconds);
-      if (!asked.empty() && !connection.is_open()) {
-        connection.open(options.host, options.port, options.database, wait);
+      if (question || !answers.empty()) {
+        if (!connection.is_open()) connection.open(options.host, options.port, options.database, wait);
+        clean_up(wait);
       }
-      for (const Question& q : asked) connection.run({"XDEL", q.stream, q.id}, wait);
     } catch (const std::exception&) {
     }
     connection.close();
   }
 
-  std::vector<SentenceCandidate> decode(const std::string& bytes, const CancelToken& cancel) {
-    const auto deadline = Clock::now() + std::chrono::duration_cast<Clock::duration>(
-                                             std::chrono::duration<double>(options.deadline_seconds));
-    const RedisWait wait(options.deadline_seconds + kRedisGraceSeconds, &cancel);
-    asked.clear();
-    connect(wait);
+  /// What `work` returns; forgets after a failure, and says which server failed.
+  template <typename Work>
+  auto guarded(const Work& work) {
+    try {
+      return work();
+    } catch (const ServerError& error) {
+      forget();
+      throw ServerError(fmt::format("language model at {}: {}{}", options.url(), error.what(),
+                                    options.hint.empty() ? "" : fmt::format(" ({})", options.hint)));
+    } catch (...) {
+      forget();
+      throw;
+    }
+  }
 
-    // The reset's transaction also notes where the input and finalize streams stand: what is added there by others
-    // before our own entries is seen by the comparisons below, what is added after them by finish().
-    const Before reset = ask(kReset, "done", "0", kDoneResetting, kInput, wait);
-    answer(kDoneResetting, reset.answers, "the reset", deadline, wait);
-    const Before input = ask(kInput, "logits", bytes, kPartial, kFinalize, wait);
-    if (asked.back().before != reset.other) refuse_mixed_trial(kInput);
-    const Fields partial = answer(kPartial, input.answers, "the logits", deadline, wait);
-    if (!partial.contains("lm_response_partial")) {
+  void await_ready(const RunContext& context) {
+    const RedisWait patience(std::min(options.deadline_seconds, kConnectSeconds), &context.cancel);
+    const Clock::time_point deadline = deadline_after(options.deadline_seconds);
+    const RedisWait wait(options.deadline_seconds + kRedisGraceSeconds, &context.cancel);
+    begin(patience, wait);
+    reset(deadline, wait, &context.log);
+    finish(wait);
+  }
+
+  std::vector<SentenceCandidate> decode(const std::string& bytes, const CancelToken& cancel) {
+    const Clock::time_point deadline = deadline_after(options.deadline_seconds);
+    const RedisWait wait(options.deadline_seconds + kRedisGraceSeconds, &cancel);
+    begin(wait, wait);
+    reset(deadline, wait);
+
+    const std::string before_partial = ask(kInput, "logits", bytes, kPartial, wait);
+    const std::optional<Fields> partial = find_answer(kPartial, before_partial, deadline, wait);
+    if (!partial) give_up("the logits", kPartial);
+    if (!partial->contains("lm_response_partial")) {
       throw ServerError(fmt::format("{}: found no lm_response_partial", kPartial));
     }
-    const Before finalize = ask(kFinalize, "done", "0", kFinal, nullptr, wait);
-    if (asked.back().before != input.other) refuse_mixed_trial(kFinalize);
-    const Fields last = answer(kFinal, finalize.answers, "the request to finish", deadline, wait);
+
+    const std::string before_final = ask(kFinalize, "done", "0", kFinal, wait);
+    const std::optional<Fields> sentences = find_answer(kFinal, before_final, deadline, wait);
+    if (!sentences) {
+      give_up("the request to finish", kFinal, " The public server also stops here when it was started with --nbest 1");
+    }
     finish(wait);
-    return candidates_of_answer(last);
+    return candidates_of_answer(*sentences);
   }
 };
 
@@ -249,21 +387,16 @@ RedisLanguageModel::~RedisLanguageModel() = default;
 
 std::string RedisLanguageModel::description() const { return impl_->options.url(); }
 
+void RedisLanguageModel::await_ready(const RunContext& context) {
+  context.cancel.check();
+  impl_->guarded([&] { impl_->await_ready(context); });
+}
+
 std::vector<SentenceCandidate> RedisLanguageModel::decode(const LogitsView& logits, const RunContext& context) {
   const std::string bytes = server_bytes(logits);
   if (bytes.empty()) return {};
   context.cancel.check();
-  try {
-    return impl_->decode(bytes, context.cancel);
-  } catch (const ServerError& error) {
-    impl_->forget();
-    const std::string& hint = impl_->options.hint;
-    throw ServerError(fmt::format("language model at {}: {}{}", description(), error.what(),
-                                  hint.empty() ? "" : fmt::format(" ({})", hint)));
-  } catch (...) {
-    impl_->forget();
-    throw;
-  }
+  return impl_->guarded([&] { return impl_->decode(bytes, context.cancel); });
 }
 
 }  // namespace brainquant

@@ -252,6 +252,7 @@ void Evaluation::write(bool with_sentences) {
 EvaluationOutcome Evaluation::run_to_the_end() {
   options_.validate();
   if (!options_.language_model.skip_lm) language_model_ = make_language_model(options_.language_model);
+  if (language_model_) language_model_->await_ready(context_);
   const Clock::time_point start = Clock::now();
   model_ = open_model(options_.model_path, options_.engine, context_);
   warm_up(*model_.engine);

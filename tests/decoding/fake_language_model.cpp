@@ -36,6 +36,7 @@ FakeLanguageModel::~FakeLanguageModel() {
 }
 
 void FakeLanguageModel::serve() {
+  if (behaviour_.starts_late) wait_for_a_reset();
   while (!stop_) {
     try {
       serve_connection();
@@ -44,6 +45,13 @@ void FakeLanguageModel::serve() {
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
   }
+}
+
+void FakeLanguageModel::wait_for_a_reset() {
+  ready_ = true;
+  RedisClient redis(port_, behaviour_.database);
+  while (!stop_ && redis.ids("remote_lm_reset").empty()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  std::this_thread::sleep_for(std::chrono::milliseconds(3));  // past the reset's millisecond
 }
 
 void FakeLanguageModel::serve_connection() {

@@ -1,5 +1,6 @@
-// The server's side of the language-model protocol, with faults to order. It keeps the public server's habits: a clock
-// reading as the place to read on from, resets before requests to finish before logits, one entry at a time.
+// The server's side of the language-model protocol, with faults to order. It keeps the public server's habits: entries
+// older than its start are ignored (it reads on from a reading of Redis' clock), resets go before requests to finish
+// before logits, one entry at a time.
 #pragma once
 
 #include <atomic>
@@ -15,6 +16,8 @@ namespace brainquant::testing {
 
 struct FakeBehaviour {
   using Fields = std::vector<std::string>;  // field, value, field, value, ...
+  /// Starts only when a reset is waiting, which it then ignores as older than its start.
+  bool starts_late = false;
   bool answers_reset = true;
   bool answers_logits = true;
   bool answers_finalize = true;
@@ -42,6 +45,7 @@ class FakeLanguageModel {
 
  private:
   void serve();
+  void wait_for_a_reset();
   void serve_connection();
   void note(const std::string& question);
 

@@ -59,7 +59,9 @@ TEST(RedisFaults, NoAnswerToTheRequestToFinish) {
   behaviour.answers_finalize = false;
   const FakeLanguageModel fake(server.port(), behaviour);
   RedisLanguageModel model(options_for(server.port(), 1.5));
-  expect_contains(server_error_of(model), "no answer to the request to finish on remote_lm_output_final within 1.5 s");
+  const std::string message = server_error_of(model);
+  expect_contains(message, "no answer to the request to finish on remote_lm_output_final within 1.5 s");
+  expect_contains(message, "--nbest 1");
   expect_nothing_of_ours_in(server);
 }
 
@@ -267,7 +269,7 @@ TEST_P(RedisOtherClient, IsNoticed) {
   };
   const FakeLanguageModel fake(server.port(), behaviour);
   RedisLanguageModel model(options_for(server.port()));
-  expect_contains(server_error_of(model), std::string("another program added to ") + GetParam().stream);
+  expect_contains(server_error_of(model), std::string("another client added to ") + GetParam().stream);
   expect_nothing_of_ours_in(server);
 }
 INSTANTIATE_TEST_SUITE_P(

@@ -6,9 +6,12 @@
 
 namespace brainquant::testing {
 
-std::string server_error_of(RedisLanguageModel& model, const TrialLogits& logits) {
+namespace {
+
+template <typename Work>
+std::string server_error_of_work(const Work& work) {
   try {
-    model.decode(logits.view(), RunContext());
+    work();
   } catch (const ServerError& error) {
     const std::string message = error.what();
     EXPECT_EQ(message.find('\n'), std::string::npos) << message;
@@ -18,6 +21,16 @@ std::string server_error_of(RedisLanguageModel& model, const TrialLogits& logits
   }
   ADD_FAILURE() << "no ServerError";
   return "";
+}
+
+}  // namespace
+
+std::string server_error_of(RedisLanguageModel& model, const TrialLogits& logits) {
+  return server_error_of_work([&] { model.decode(logits.view(), RunContext()); });
+}
+
+std::string server_error_of_waiting(RedisLanguageModel& model, const RunContext& context) {
+  return server_error_of_work([&] { model.await_ready(context); });
 }
 
 }  // namespace brainquant::testing

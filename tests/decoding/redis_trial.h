@@ -35,5 +35,7 @@ inline RedisOptions options_for(int port, double deadline_seconds = 30) {
 
 /// The message of the ServerError that decoding a trial throws; "" and a failed test if it throws none.
 std::string server_error_of(RedisLanguageModel& model, const TrialLogits& logits = TrialLogits(3));
+/// The same of waiting until the model can be asked.
+std::string server_error_of_waiting(RedisLanguageModel& model, const RunContext& context = RunContext());
 
 }  // namespace brainquant::testing

@@ -30,6 +30,9 @@ class LanguageModel {
   virtual ~LanguageModel() = default;
   /// What identifies it in results ("redis://localhost:6379/0").
   virtual std::string description() const = 0;
+  /// Returns when the model can be asked: call it before work that would be in vain without sentences. A model in this
+  /// process always can. Throws ServerError when a server is absent or silent, Interrupted when context.cancel is set.
+  virtual void await_ready(const RunContext& /*context*/) {}
   /// Candidates of one trial, best (highest total) first, sentences distinct; none if nothing was recognised.
   /// Throws ServerError when a server is absent, silent or gone.
   virtual std::vector<SentenceCandidate> decode(const LogitsView& logits, const RunContext& context) = 0;
