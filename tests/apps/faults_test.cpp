@@ -178,6 +178,22 @@ class SilentServer {
   int port_ = 0;
 };
 
+// A language-model server that answers resets and then nothing more: a run gets as far as its first sentence.
+class HangingServer {
+ public:
+  std::string port() const { return std::to_string(redis_.port()); }
+  void kill_redis() { redis_.kill(); }
+
+ private:
+  static FakeBehaviour behaviour() {
+    FakeBehaviour behaviour;
+    behaviour.answers_logits = false;
+    return behaviour;
+  }
+  RedisServer redis_;
+  FakeLanguageModel server_{redis_.port(), behaviour()};
+};
+
 class LanguageModelRun : public ::testing::Test {
  protected:
   Flags flags(const std::string& port) const {
@@ -198,6 +214,12 @@ class LanguageModelRun : public ::testing::Test {
     EXPECT_NEAR(json_in(json_)["per"]["total"]["rate"], expected_rate("distance"), 1e-9);
     EXPECT_TRUE(fs::exists(csv_.string() + ".partial"));
     EXPECT_FALSE(fs::exists(submission_));
+  }
+  // The missing server was noticed before any trial was decoded.
+  void expect_nothing_is_written() const {
+    for (const fs::path& path : {csv_, json_, submission_, fs::path(csv_.string() + ".partial")}) {
+      EXPECT_FALSE(fs::exists(path)) << path;
+    }
   }
   void expect_sentences_after_resume() {
     RedisServer redis;
@@ -232,8 +254,8 @@ class LanguageModelRun : public ::testing::Test {
 };
 
 TEST_F(LanguageModelRun, KilledOneGoesOnWhereItWas) {
-  const SilentServer silent;
-  RunningProgram run("evaluate_quantized_model", flags(silent.port()), scratch_.path());
+  const HangingServer hanging;
+  RunningProgram run("evaluate_quantized_model", flags(hanging.port()), scratch_.path());
   wait_for_phonemes();
   run.send(SIGKILL);
   EXPECT_EQ(run.wait().signal, SIGKILL);
@@ -245,8 +267,8 @@ TEST_F(LanguageModelRun, InterruptedOneExitsWith130) {
   for (const int signal : {SIGINT, SIGTERM}) {
     fs::remove(csv_);
     fs::remove(json_);
-    const SilentServer silent;
-    RunningProgram run("evaluate_quantized_model", flags(silent.port()), scratch_.path());
+    const HangingServer hanging;
+    RunningProgram run("evaluate_quantized_model", flags(hanging.port()), scratch_.path());
     wait_for_phonemes();
     run.send(signal);
     const ProgramResult result = run.wait();
@@ -257,30 +279,68 @@ TEST_F(LanguageModelRun, InterruptedOneExitsWith130) {
   expect_sentences_after_resume();
 }
 
-TEST_F(LanguageModelRun, AbsentServerIsAnErrorWithThePhonemesSaved) {
+TEST_F(LanguageModelRun, HangingServerIsAnErrorAfterTheDeadlineWithThePhonemesSaved) {
+  const HangingServer hanging;
   const ProgramResult run =
-      run_program("evaluate_quantized_model", flags(std::to_string(free_port())), scratch_.path());
-  expect_one_error(run, 1, "127.0.0.1");
-  EXPECT_NE(run.err.find("--lm wfst"), std::string::npos);
+      run_program("evaluate_quantized_model", flags(hanging.port()) + Flags{"--lm_timeout", "3"}, scratch_.path());
+  expect_one_error(run, 1, "no answer to the logits on remote_lm_output_partial within 3 s");
   expect_phonemes_are_saved();
+  expect_sentences_after_resume();
 }
 
-TEST_F(LanguageModelRun, SilentServerIsAnErrorAfterTheDeadline) {
+TEST_F(LanguageModelRun, RedisThatDiesIsAnErrorWithThePhonemesSaved) {
+  HangingServer hanging;
+  RunningProgram run("evaluate_quantized_model", flags(hanging.port()), scratch_.path());
+  wait_for_phonemes();
+  hanging.kill_redis();
+  expect_one_error(run.wait(), 1, "127.0.0.1");
+  expect_phonemes_are_saved();
+  expect_sentences_after_resume();
+}
+
+TEST_F(LanguageModelRun, AbsentRedisIsAnErrorBeforeAnyTrial) {
+  const ProgramResult run = run_program(
+      "evaluate_quantized_model", flags(std::to_string(free_port())) + Flags{"--lm", "redis"}, scratch_.path());
+  expect_one_error(run, 1, "127.0.0.1");
+  EXPECT_NE(run.errors()[0].find("--lm wfst"), std::string::npos) << run.err;
+  EXPECT_NE(run.errors()[0].find("--skip_lm"), std::string::npos) << run.err;
+  expect_nothing_is_written();
+}
+
+TEST_F(LanguageModelRun, SilentRedisIsAnErrorBeforeAnyTrial) {
   const SilentServer silent;
-  const auto start = std::chrono::steady_clock::now();
   const ProgramResult run =
       run_program("evaluate_quantized_model", flags(silent.port()) + Flags{"--lm_timeout", "1"}, scratch_.path());
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(60));
-  expect_one_error(run, 1, "127.0.0.1");
-  expect_phonemes_are_saved();
+  expect_one_error(run, 1, "Redis itself did not answer within 1 s");
+  expect_nothing_is_written();
+}
+
+TEST_F(LanguageModelRun, RedisWithoutAServerIsAnErrorBeforeAnyTrial) {
+  const RedisServer redis;
+  const ProgramResult run = run_program(
+      "evaluate_quantized_model", flags(std::to_string(redis.port())) + Flags{"--lm_timeout", "3"}, scratch_.path());
+  expect_one_error(run, 1, "is the language-model server running");
+  EXPECT_NE(run.errors()[0].find("--skip_lm"), std::string::npos) << run.err;
+  EXPECT_NE(run.err.find("waiting for the language-model server"), std::string::npos) << run.err;
+  expect_nothing_is_written();
+}
+
+TEST_F(LanguageModelRun, AnotherClientAtWorkIsAnErrorBeforeAnyTrial) {
+  const RedisServer redis;
+  const FakeLanguageModel server(redis.port(), {});
+  RedisClient(redis.port()).add("remote_lm_input", {"logits", "of another client"});
+  const ProgramResult run =
+      run_program("evaluate_quantized_model", flags(std::to_string(redis.port())), scratch_.path());
+  expect_one_error(run, 1, "another client is using this language-model server");
+  expect_nothing_is_written();
 }
 
 TEST(Interrupt, PassesOnToTheMethodUnderWay) {
   const ScratchFolder scratch;
-  const SilentServer silent;
+  const HangingServer hanging;
   RunningProgram run("test_all_quantization_methods",
                      Flags{"--model_path", kModel, "--output_dir", scratch.path().string(), "--redis_host", "127.0.0.1",
-                           "--redis_port", silent.port()} +
+                           "--redis_port", hanging.port()} +
                          data_flags(),
                      scratch.path());
   const fs::path csv = scratch / "quantization_results/fp32_val.csv";
