@@ -132,7 +132,7 @@ TEST(RedisReadiness, CancelEndsTheWait) {
 TEST(RedisReadiness, TheSecondOfTwoThatWaitIsRefused) {
   const RedisServer server;
   RedisLanguageModel first(options_for(server.port()));
-  std::thread waiting([&] { first.await_ready(RunContext()); });
+  std::thread waiting([&] { EXPECT_NO_THROW(first.await_ready(RunContext())); });
   RedisClient redis(server.port());
   while (redis.ids("remote_lm_reset").empty()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
   RedisLanguageModel second(options_for(server.port()));
@@ -237,13 +237,16 @@ TEST(RedisReadiness, AnswersStayWhenSomebodyElseAskedMeanwhile) {
     if (question != "finalize" || std::exchange(intruded, true)) return;
     RedisClient(server.port()).add("remote_lm_finalize", {"done", "0"});
   };
+  int answers = 0;
+  behaviour.final = [&](const auto&) { return Strings{"lm_response_final", std::to_string(++answers)}; };
   {
     const FakeLanguageModel fake(server.port(), behaviour);
     RedisLanguageModel model(options_for(server.port()));
     expect_contains(server_error_of(model), "another client added to remote_lm_finalize");
   }
-  RedisClient redis(server.port());
-  EXPECT_NE(redis.run({"XLEN", "remote_lm_output_final"}), "0");
+  const auto left = RedisClient(server.port()).entries("remote_lm_output_final");
+  ASSERT_FALSE(left.empty());
+  EXPECT_EQ(left[0].fields.at("lm_response_final"), "1") << "the answer that was taken";
 }
 
 TEST(RedisReadiness, AnswersOfATrialThatFailedAreRemovedToo) {
