@@ -2,8 +2,13 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
+#include <sstream>
 #include <string>
 
 #include "brainquant/support/error.h"
@@ -72,6 +77,56 @@ TEST(KernelChoice, VariableForcesOneAndTheOptionGoesFirst) {
   expect_contains(message, "BRAINQUANT_KERNEL: found 'sse9'");
   for (const Kernel* kernel : all_kernels()) expect_contains(message, kernel->name);
   EXPECT_STREQ(choose_kernel("portable").name, "portable");
+}
+
+std::set<std::string> words_of(const std::string& text) {
+  std::istringstream stream(text);
+  return {std::istream_iterator<std::string>(stream), {}};
+}
+
+/// The features named by the -m options that a kernel's file was compiled with.
+std::set<std::string> compiled_features(const std::string& kernel) {
+  std::set<std::string> features;
+  bool found = false;
+  for (const auto& entry : nlohmann::json::parse(std::ifstream(BRAINQUANT_COMPILE_COMMANDS))) {
+    const std::filesystem::path file = entry.at("file").get<std::string>();
+    if (file.stem() != kernel || file.parent_path().filename() != "kernels") continue;
+    found = true;
+    for (const std::string& word : words_of(entry.at("command").get<std::string>())) {
+      if (word.rfind("-m", 0) == 0 && word != "-m64" && word.rfind("-mtune=", 0) != 0) features.insert(word.substr(2));
+    }
+  }
+  EXPECT_TRUE(found) << kernel << " is not in " << BRAINQUANT_COMPILE_COMMANDS;
+  return features;
+}
+
+TEST(KernelChoice, EveryFeatureCompiledForIsAskedFor) {
+  for (const Kernel* kernel : all_kernels()) {
+    EXPECT_EQ(words_of(kernel->needs), compiled_features(kernel->name)) << kernel->name;
+  }
+}
+
+// Linux's list of features against CPUID.
+TEST(KernelChoice, SupportedWhereLinuxListsTheFeatures) {
+  std::ifstream cpuinfo("/proc/cpuinfo");
+  std::set<std::string> listed;
+  for (std::string line; listed.empty() && std::getline(cpuinfo, line);) {
+    if (line.rfind("flags", 0) == 0) listed = words_of(line);
+  }
+  if (listed.empty()) GTEST_SKIP() << "no x86 CPU, or no /proc/cpuinfo";
+  for (const Kernel* kernel : all_kernels()) {
+    bool expected = true;
+    bool known = true;
+    for (const std::string& feature : words_of(kernel->needs)) {
+      const std::string name = feature == "avx512vnni" ? "avx512_vnni" : feature == "avxvnni" ? "avx_vnni" : feature;
+      if (listed.count(name) != 0) continue;
+      expected = false;
+      if (feature == "avxvnni") known = false;  // Linux before 5.12 does not list it
+    }
+    if (known) {
+      EXPECT_EQ(kernel->is_supported(), expected) << kernel->name;
+    }
+  }
 }
 
 TEST(KernelChoice, UnknownName) {

@@ -75,13 +75,11 @@ void multiply_listed(const ListedGroups& t) {
   with_constant<kTileRows>(t.row_count, [&](auto rows) { listed_rows<rows>(t); });
 }
 
-bool is_supported() { return __builtin_cpu_supports("avx2"); }
-
 }  // namespace
 
 extern const Kernel kAvx2Kernel;
 constinit const Kernel kAvx2Kernel = Elementwise<Avx256>::added_to({.name = "avx2",
-                                                                    .is_supported = is_supported,
+                                                                    .needs = BRAINQUANT_KERNEL_NEEDS,
                                                                     .activation_offset = 128,
                                                                     .tile_rows = kTileRows,
                                                                     .tile_blocks = kTileBlocks,

@@ -108,16 +108,11 @@ void multiply_tile(const TileArguments& t) {
   });
 }
 
-bool is_supported() {
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
-}
-
 }  // namespace
 
 extern const Kernel kAvx512VnniKernel;
 constinit const Kernel kAvx512VnniKernel = Elementwise<Avx512>::added_to({.name = "avx512_vnni",
-                                                                          .is_supported = is_supported,
+                                                                          .needs = BRAINQUANT_KERNEL_NEEDS,
                                                                           .activation_offset = 128,
                                                                           .tile_rows = kTileRows,
                                                                           .tile_blocks = kTileBlocks,

@@ -1,5 +1,4 @@
 // AVX-VNNI: the 256-bit form of vpdpbusd, on CPUs that have VNNI without AVX-512. Offset as in avx512_vnni.cpp.
-#include <cpuid.h>
 #include <immintrin.h>
 
 #include "runtime/kernels/avx256.h"
@@ -23,18 +22,11 @@ void multiply_tile(const TileArguments& t) {
   });
 }
 
-bool is_supported() {
-  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
-  constexpr unsigned kAvxVnniBit = 1u << 4;  // CPUID leaf 7, subleaf 1, EAX
-  return __builtin_cpu_supports("avx2") && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 &&
-         (eax & kAvxVnniBit) != 0;
-}
-
 }  // namespace
 
 extern const Kernel kAvxVnniKernel;
 constinit const Kernel kAvxVnniKernel = Elementwise<Avx256>::added_to({.name = "avx_vnni",
-                                                                       .is_supported = is_supported,
+                                                                       .needs = BRAINQUANT_KERNEL_NEEDS,
                                                                        .activation_offset = 128,
                                                                        .tile_rows = kTileRows,
                                                                        .tile_blocks = kTileBlocks,

@@ -45,7 +45,8 @@ struct ListedGroups {
 
 struct Kernel {
   const char* name;
-  bool (*is_supported)();
+  /// The CPU features that its file is compiled for, named as in GCC's -m options and separated by spaces.
+  const char* needs;
   /// Activations are stored as q + activation_offset in a byte: 128 where the product instruction takes unsigned
   /// activations, 0 (two's complement) elsewhere.
   int activation_offset;
@@ -77,6 +78,9 @@ struct Kernel {
   float (*absolute_maximum)(const float* values, std::int64_t count) = nullptr;
   /// q = rne(clamp(value * inverse)), stored with the offset.
   void (*quantize)(const float* values, float inverse, std::int64_t count, std::uint8_t* out) = nullptr;
+
+  /// Whether this CPU has all that the kernel needs.
+  bool is_supported() const;
 };
 
 }  // namespace brainquant

@@ -1,8 +1,14 @@
 #include "runtime/kernels/kernel_table.h"
 
 #include <fmt/format.h>
+#if defined(BRAINQUANT_X86_KERNELS)
+#include <cpuid.h>
+#endif
 
+#include <algorithm>
 #include <cstdlib>
+#include <stdexcept>
+#include <string_view>
 
 #include "brainquant/support/error.h"
 
@@ -14,6 +20,42 @@ extern const Kernel kAvx2Kernel;
 extern const Kernel kAvxVnniKernel;
 extern const Kernel kAvx512VnniKernel;
 #endif
+
+namespace {
+
+#if defined(BRAINQUANT_X86_KERNELS)
+bool has_avx_vnni() {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  constexpr unsigned kAvxVnniBit = 1u << 4;  // CPUID leaf 7, subleaf 1, EAX
+  return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax & kAvxVnniBit) != 0;
+}
+#endif
+
+// __builtin_cpu_supports also asks whether the operating system saves the registers.
+bool cpu_has(std::string_view feature) {
+#if defined(BRAINQUANT_X86_KERNELS)
+  if (feature == "avx2") return __builtin_cpu_supports("avx2");
+  if (feature == "avxvnni") return has_avx_vnni();
+  if (feature == "avx512f") return __builtin_cpu_supports("avx512f");
+  if (feature == "avx512bw") return __builtin_cpu_supports("avx512bw");
+  if (feature == "avx512dq") return __builtin_cpu_supports("avx512dq");
+  if (feature == "avx512vl") return __builtin_cpu_supports("avx512vl");
+  if (feature == "avx512vnni") return __builtin_cpu_supports("avx512vnni");
+#endif
+  throw std::logic_error(fmt::format("nobody can ask a CPU for '{}'", feature));
+}
+
+}  // namespace
+
+bool Kernel::is_supported() const {
+  std::string_view left = needs;
+  while (!left.empty()) {
+    const std::size_t end = std::min(left.find(' '), left.size());
+    if (!cpu_has(left.substr(0, end))) return false;
+    left.remove_prefix(std::min(end + 1, left.size()));
+  }
+  return true;
+}
 
 const std::vector<const Kernel*>& all_kernels() {
   static const std::vector<const Kernel*> kernels = {

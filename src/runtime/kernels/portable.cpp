@@ -50,7 +50,7 @@ void multiply_tile(const TileArguments& t) {
 
 extern const Kernel kPortableKernel;
 constinit const Kernel kPortableKernel = Elementwise<Scalar>::added_to({.name = "portable",
-                                                                        .is_supported = [] { return true; },
+                                                                        .needs = "",
                                                                         .activation_offset = 0,
                                                                         .tile_rows = 1,
                                                                         .tile_blocks = 4,
