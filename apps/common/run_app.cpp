@@ -5,6 +5,7 @@
 #include <cstring>
 #include <new>
 
+#include "brainquant/git_commit.h"
 #include "brainquant/support/error.h"
 #include "brainquant/support/exit_code.h"
 #include "brainquant/version.h"
@@ -81,7 +82,8 @@ int run_app(const App& app, int argc, char** argv) {
   set_up_signals();
   Terminal terminal(app.name);
   CLI::App parser(app.description, app.name);
-  parser.set_version_flag("--version", app.name + " " + kVersion);
+  const std::string commit = git_commit();
+  parser.set_version_flag("--version", app.name + " " + kVersion + (commit.empty() ? "" : " (" + commit + ")"));
   parser.get_formatter()->column_width(40);
   app.add_flags(parser);
   bool quiet = false;

@@ -1,11 +1,5 @@
 # Installs into a folder, moves it (a package must not know where it was installed), and builds and runs a consumer.
-function(run)
-  execute_process(COMMAND ${ARGN} RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
-  if(NOT result EQUAL 0)
-    message(FATAL_ERROR "${ARGN}\ngave ${result}:\n${output}")
-  endif()
-  set(output "${output}" PARENT_SCOPE)
-endfunction()
+include("${CMAKE_CURRENT_LIST_DIR}/run.cmake")
 
 set(prefix "${WORK}/moved")
 file(REMOVE_RECURSE "${WORK}/installed" "${prefix}" "${WORK}/build")
