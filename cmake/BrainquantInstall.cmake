@@ -5,7 +5,7 @@ include(CMakePackageConfigHelpers)
 set(_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/brainquant")
 
 # Named, because CMake's own search for run paths leaves out folders inside the source tree, where .venv is.
-get_filename_component(_torch_libraries "${Torch_DIR}/../../../lib" ABSOLUTE)
+set(_torch_libraries "${BRAINQUANT_TORCH_PREFIX}/lib")
 foreach(_app quantize_model evaluate_quantized_model test_all_quantization_methods run_quantization_experiment)
   set_target_properties(${_app} PROPERTIES INSTALL_RPATH "${_torch_libraries}" INSTALL_RPATH_USE_LINK_PATH ON)
 endforeach()
@@ -25,4 +25,4 @@ configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/brainquantConfig.cmak
   "${PROJECT_BINARY_DIR}/brainquantConfig.cmake" INSTALL_DESTINATION "${_package_dir}")
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/brainquantConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
 install(FILES "${PROJECT_BINARY_DIR}/brainquantConfig.cmake" "${PROJECT_BINARY_DIR}/brainquantConfigVersion.cmake"
-  DESTINATION "${_package_dir}")
+  "${PROJECT_SOURCE_DIR}/cmake/brainquantFindLibTorch.cmake" DESTINATION "${_package_dir}")

@@ -1,25 +1,26 @@
 # Finds LibTorch: the torch wheel of the project's virtual environment (scripts/setup.sh), or any LibTorch on
 # CMAKE_PREFIX_PATH, which is looked at first. Gives the target brainquant_libtorch for the few files that include
 # LibTorch's headers.
+include(brainquantFindLibTorch)
 
-if(NOT Torch_DIR)
-  find_path(BRAINQUANT_TORCH_CMAKE_DIR TorchConfig.cmake PATH_SUFFIXES share/cmake/Torch NO_DEFAULT_PATH
-            PATHS ${CMAKE_PREFIX_PATH})
-  if(NOT BRAINQUANT_TORCH_CMAKE_DIR)
-    file(GLOB _wheel_dirs "${PROJECT_SOURCE_DIR}/.venv/lib/python3*/site-packages/torch")
-    find_path(BRAINQUANT_TORCH_CMAKE_DIR TorchConfig.cmake PATH_SUFFIXES share/cmake/Torch NO_DEFAULT_PATH
-              PATHS ${_wheel_dirs})
-  endif()
-  if(BRAINQUANT_TORCH_CMAKE_DIR)
-    set(Torch_DIR "${BRAINQUANT_TORCH_CMAKE_DIR}")
-  endif()
-endif()
-find_package(Torch QUIET)
-if(NOT Torch_FOUND)
+set(BRAINQUANT_LIBTORCH_DIRECT AUTO CACHE STRING
+  "Link LibTorch's CPU libraries without its CMake package: ON, OFF, or AUTO, which is ON where the package does not work")
+set_property(CACHE BRAINQUANT_LIBTORCH_DIRECT PROPERTY STRINGS AUTO ON OFF)
+
+file(GLOB _wheels "${PROJECT_SOURCE_DIR}/.venv/lib/python3*/site-packages/torch")
+brainquant_find_libtorch_folder(${_wheels})
+brainquant_find_libtorch()
+if(NOT BRAINQUANT_TORCH_FOUND)
   message(FATAL_ERROR "LibTorch was not found. Run scripts/setup.sh, which puts it into .venv, or name its folder: "
                       "cmake --preset release -DCMAKE_PREFIX_PATH=/path/to/libtorch")
 endif()
-message(STATUS "LibTorch ${Torch_VERSION}: ${Torch_DIR}")
+file(STRINGS "${Torch_DIR}/TorchConfig.cmake" _old_abi REGEX "_GLIBCXX_USE_CXX11_ABI=0")
+if(_old_abi)
+  message(FATAL_ERROR "LibTorch in ${Torch_DIR} was built with the C++ library's ABI from before C++11, which the other "
+                      "libraries here do not have. Take a LibTorch of the 'cxx11 ABI'; since 2.7 there is no other.")
+endif()
+get_filename_component(BRAINQUANT_TORCH_PREFIX "${Torch_DIR}/../../.." ABSOLUTE)
+message(STATUS "LibTorch ${BRAINQUANT_TORCH_VERSION}: ${Torch_DIR}")
 
 # The torch wheel's include folder holds fmt 12, which must not shadow the fmt that spdlog was built with. So the imported
 # targets lose their include folders, and the files that need LibTorch search these folders last.
@@ -32,7 +33,7 @@ foreach(_target IN LISTS BRAINQUANT_TORCH_IMPORTED)
 endforeach()
 
 add_library(brainquant_libtorch INTERFACE)
-target_link_libraries(brainquant_libtorch INTERFACE ${TORCH_LIBRARIES})
-foreach(_dir IN LISTS TORCH_INCLUDE_DIRS)
+target_link_libraries(brainquant_libtorch INTERFACE ${BRAINQUANT_TORCH_LIBRARIES})
+foreach(_dir IN LISTS BRAINQUANT_TORCH_INCLUDE_DIRS)
   target_compile_options(brainquant_libtorch INTERFACE "SHELL:-idirafter ${_dir}")
 endforeach()

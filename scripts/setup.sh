@@ -68,6 +68,19 @@ imports_work() {
 torch.ones(2, 2) @ torch.ones(2, 2)'
 }
 
+# PyPI's torch for Linux may be the CUDA build, which brings gigabytes. PyTorch's own index has the CPU build of the same
+# version; where it cannot be reached, PyPI's is taken.
+install_cpu_torch() {
+  local index=https://download.pytorch.org/whl/cpu
+  timeout 10 "$venv/bin/python" - "$index/torch/" <<'PYTHON' 2>/dev/null || return 0
+import sys, urllib.request
+urllib.request.urlopen(sys.argv[1], timeout=4).close()
+PYTHON
+  # What torch itself needs comes from PyPI with the rest.
+  "$venv/bin/python" -m pip install -q --no-deps --retries 1 --timeout 15 --index-url "$index" \
+    "$(grep '^torch==' scripts/requirements.txt)" </dev/null || say "no torch from $index: taking PyPI's"
+}
+
 make_venv() {
   # A folder that this script left unfinished, or whose Python is gone, is made again; any other one is the user's and is
   # only added to.
@@ -84,30 +97,9 @@ make_venv() {
   fi
   say "Python packages (torch is large: a minute or more)"
   rm -f "$stamp"
+  install_cpu_torch
   "$venv/bin/python" -m pip install -q -r scripts/requirements.txt </dev/null
   imports_work || fail "the packages in .venv do not import (above); remove .venv and run scripts/setup.sh again"
-}
-
-# The CPU build of torch always configures. A CUDA build does only where its CUDA toolkit is installed.
-check_torch_builds() {
-  "$venv/bin/python" -c 'import sys, torch; sys.exit(torch.version.cuda is None)' || return 0
-  local cmake folder
-  cmake="$(find_cmake)"
-  folder="$(mktemp -d)"
-  cat >"$folder/CMakeLists.txt" <<'CMAKE'
-cmake_minimum_required(VERSION 3.25)
-project(torch_check LANGUAGES C CXX)
-find_package(Torch REQUIRED)
-CMAKE
-  if ! "$cmake" -S "$folder" -B "$folder/build" -DCMAKE_PREFIX_PATH="$("$venv/bin/python" -c \
-    'import torch; print(torch.utils.cmake_prefix_path)')" >"$folder/log" 2>&1; then
-    grep -iA4 'error' "$folder/log" | head -n 12 >&2 || true
-    rm -rf "$folder"
-    fail "this torch is built for CUDA, and CMake cannot use it without that version's CUDA toolkit (reason above).
-Install the toolkit, or put the CPU build into .venv, and run this again:
-  .venv/bin/pip install torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu"
-  fi
-  rm -rf "$folder"
 }
 
 mkdir -p build
@@ -117,7 +109,6 @@ flock 9 2>/dev/null || true # two scripts started at once must not both fill .ve
 install_packages
 if ! venv_is_complete; then
   make_venv
-  check_torch_builds
   rm -f "$unfinished"
   requirements_hash >"$stamp"
 fi

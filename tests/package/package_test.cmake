@@ -17,14 +17,33 @@ if(NOT license)
   message(FATAL_ERROR "no LICENSE below ${prefix}/share")
 endif()
 
-run(${CMAKE_COMMAND} -S "${SOURCE}" -B "${WORK}/build" -G Ninja -DCMAKE_PREFIX_PATH=${prefix} -DCMAKE_CXX_COMPILER=${COMPILER}
-    -DWANTED=${VERSION})
-run(${CMAKE_COMMAND} --build "${WORK}/build")
-run("${WORK}/build/consumer" "${WORK}/no_such_model")
-message("${output}")
-# SHA-256 of "abc" is FIPS 180-4's own example.
-foreach(expected "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" "it is five o'clock" "FileError")
-  if(NOT output MATCHES "${expected}")
-    message(FATAL_ERROR "the consumer did not print ${expected}:\n${output}")
-  endif()
+# Configures with the arguments, builds and runs a consumer.
+function(consume)
+  file(REMOVE_RECURSE "${WORK}/build")
+  run(${CMAKE_COMMAND} -S "${SOURCE}" -B "${WORK}/build" -G Ninja -DCMAKE_PREFIX_PATH=${prefix}
+      -DCMAKE_CXX_COMPILER=${COMPILER} -DWANTED=${VERSION} ${ARGN})
+  run(${CMAKE_COMMAND} --build "${WORK}/build")
+  run("${WORK}/build/consumer" "${WORK}/no_such_model")
+  message("${output}")
+  # SHA-256 of "abc" is FIPS 180-4's own example.
+  foreach(expected "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" "it is five o'clock" "FileError")
+    if(NOT output MATCHES "${expected}")
+      message(FATAL_ERROR "the consumer did not print ${expected}:\n${output}")
+    endif()
+  endforeach()
+endfunction()
+consume()
+
+# A LibTorch for a GPU whose toolkit is missing: its own package ends the configuration, as that of the CUDA wheels does.
+set(gpu "${WORK}/gpu")
+file(REMOVE_RECURSE "${gpu}")
+file(MAKE_DIRECTORY "${gpu}/lib" "${gpu}/share/cmake/Torch")
+file(GLOB libraries "${TORCH}/lib/*.so*")
+foreach(library IN LISTS libraries)
+  get_filename_component(name "${library}" NAME)
+  file(CREATE_LINK "${library}" "${gpu}/lib/${name}" SYMBOLIC)
 endforeach()
+file(CREATE_LINK "${TORCH}/include" "${gpu}/include" SYMBOLIC)
+file(WRITE "${gpu}/lib/libtorch_cuda.so" "")
+file(WRITE "${gpu}/share/cmake/Torch/TorchConfig.cmake" "message(FATAL_ERROR \"I cannot find the CUDA libraries\")\n")
+consume(-DTorch_DIR=${gpu}/share/cmake/Torch)
