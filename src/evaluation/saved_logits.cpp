@@ -1,7 +1,7 @@
 #include "evaluation/saved_logits.h"
 
 #include "brainquant/io/hdf5_logits.h"
-#include "brainquant/support/error.h"
+#include "brainquant/support/atomic_file.h"
 
 namespace brainquant {
 
@@ -23,18 +23,10 @@ void write_all(const Journal& journal, const fs::path& path, const RunContext& c
 }  // namespace
 
 void save_logits(const Journal& journal, const fs::path& path, const RunContext& context) {
-  // HDF5 writes its files itself, so the temporary one is made by name; one that a killed run left is of no use.
-  const fs::path unfinished = path.string() + ".unfinished";
-  std::error_code error;
-  fs::remove(unfinished, error);
-  try {
-    write_all(journal, unfinished, context);
-    fs::rename(unfinished, path, error);
-    if (error) throw FileError(path.string(), "cannot rename the finished file: " + error.message());
-  } catch (...) {
-    fs::remove(unfinished, error);
-    throw;
-  }
+  AtomicFile file(path);
+  fs::remove(file.temporary_path());  // LogitsFileWriter would take it for a damaged file of logits
+  write_all(journal, file.temporary_path(), context);
+  file.commit();
 }
 
 }  // namespace brainquant

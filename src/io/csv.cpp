@@ -130,13 +130,13 @@ std::string csv_field(std::string_view field) {
 }
 
 std::string csv_row(const std::vector<std::string>& fields) {
-  if (fields.size() == 1 && fields[0].empty()) return "\"\"\r\n";  // bare, it would be a line without anything
+  if (fields.size() == 1 && fields[0].empty()) return "\"\"\n";  // bare, it would be a line without anything
   std::string row;
   for (std::size_t i = 0; i < fields.size(); ++i) {
     if (i > 0) row += ',';
     row += csv_field(fields[i]);
   }
-  return row + "\r\n";
+  return row + '\n';
 }
 
 }  // namespace brainquant

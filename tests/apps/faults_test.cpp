@@ -237,12 +237,12 @@ class LanguageModelRun : public ::testing::Test {
     EXPECT_EQ(result["wer"]["total"]["length"], 3 * 21);
     EXPECT_EQ(result["wer"]["sessions"]["t15.2023.08.18"]["distance"], 18);
     const std::string csv = bytes_of(csv_);
-    EXPECT_EQ(csv.rfind("session,block,trial,true_sentence,pred_sentence,edit_distance,num_words\r\n"
-                        "t15.2023.08.11,4,0,\"He said \"\"no\"\", twice.\",plain words here,4,4\r\n",
+    EXPECT_EQ(csv.rfind("session,block,trial,true_sentence,pred_sentence,edit_distance,num_words\n"
+                        "t15.2023.08.11,4,0,\"He said \"\"no\"\", twice.\",plain words here,4,4\n",
                         0),
               0U)
         << csv;
-    EXPECT_EQ(bytes_of(submission_).rfind("id,text\r\n0,plain words here\r\n1,", 0), 0U);
+    EXPECT_EQ(bytes_of(submission_).rfind("id,text\n0,plain words here\n1,", 0), 0U);
     EXPECT_FALSE(fs::exists(csv_.string() + ".partial"));
     EXPECT_FALSE(fs::exists(csv_.string() + ".partial.logits"));
   }

@@ -22,12 +22,12 @@ ProgramResult evaluate_in(const ScratchFolder& scratch, const std::string& model
 // What the CSV must be, from the fixture; the sentences' punctuation never gets into a phoneme CSV.
 std::string expected_csv(const char* split) {
   const bool labelled = std::string(split) == "val";
-  std::string text = std::string("session,block,trial,pred_phonemes") + (labelled ? ",true_phonemes" : "") + "\r\n";
+  std::string text = std::string("session,block,trial,pred_phonemes") + (labelled ? ",true_phonemes" : "") + "\n";
   for (const auto& trial : expected()[split]) {
     text += trial["session"].get<std::string>() + "," + std::to_string(trial["block"].get<int>()) + "," +
             std::to_string(trial["trial"].get<int>()) + "," + trial["phonemes"].get<std::string>();
     if (labelled) text += "," + trial["true_phonemes"].get<std::string>();
-    text += "\r\n";
+    text += "\n";
   }
   return text;
 }

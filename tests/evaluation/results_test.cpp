@@ -72,22 +72,21 @@ TEST(Scores, WorstSentencesFirst) {
   EXPECT_EQ(worst_sentences(all, 1).size(), 1U);
 }
 
-TEST(ResultsFiles, BytesAreRfc4180) {
+TEST(ResultsFiles, FieldsAreQuotedByRfc4180AndRowsEndWithLf) {
   std::vector<TrialResult> all = trials();
   all.resize(2);
   all[0].true_sentence = "No, \"thanks\"";
   all[0].sentence = "no thanks";
   all[1].true_sentence = "Two";
   EXPECT_EQ(phonemes_csv(all, Split::val),
-            "session,block,trial,pred_phonemes,true_phonemes\r\ns1,3,7,AA D AH,AA AE AH\r\ns1,3,7,AW,AW AW\r\n");
-  EXPECT_EQ(phonemes_csv(all, Split::test), "session,block,trial,pred_phonemes\r\ns1,3,7,AA D AH\r\ns1,3,7,AW\r\n");
+            "session,block,trial,pred_phonemes,true_phonemes\ns1,3,7,AA D AH,AA AE AH\ns1,3,7,AW,AW AW\n");
+  EXPECT_EQ(phonemes_csv(all, Split::test), "session,block,trial,pred_phonemes\ns1,3,7,AA D AH\ns1,3,7,AW\n");
   EXPECT_EQ(sentences_csv(all, Split::val),
-            "session,block,trial,true_sentence,pred_sentence,edit_distance,num_words\r\n"
-            "s1,3,7,\"No, \"\"thanks\"\"\",no thanks,0,2\r\ns1,3,7,Two,,1,1\r\n");
-  EXPECT_EQ(
-      sentences_csv(all, Split::test),
-      "session,block,trial,true_sentence,pred_sentence\r\ns1,3,7,\"No, \"\"thanks\"\"\",no thanks\r\ns1,3,7,Two,\r\n");
-  EXPECT_EQ(submission_csv(all), "id,text\r\n0,no thanks\r\n1,\r\n");
+            "session,block,trial,true_sentence,pred_sentence,edit_distance,num_words\n"
+            "s1,3,7,\"No, \"\"thanks\"\"\",no thanks,0,2\ns1,3,7,Two,,1,1\n");
+  EXPECT_EQ(sentences_csv(all, Split::test),
+            "session,block,trial,true_sentence,pred_sentence\ns1,3,7,\"No, \"\"thanks\"\"\",no thanks\ns1,3,7,Two,\n");
+  EXPECT_EQ(submission_csv(all), "id,text\n0,no thanks\n1,\n");
 }
 
 TEST(Latency, QuantilesAreNumpys) {

@@ -83,10 +83,10 @@ TEST(Csv, Table) {
 }
 
 TEST(Csv, Writing) {
-  EXPECT_EQ(csv_row({"a", "b c", "it's"}), "a,b c,it's\r\n");
-  EXPECT_EQ(csv_row({"a,b", "say \"hi\"", "x\ny", "\r"}), "\"a,b\",\"say \"\"hi\"\"\",\"x\ny\",\"\r\"\r\n");
-  EXPECT_EQ(csv_row({"", ""}), ",\r\n");
-  EXPECT_EQ(csv_row({""}), "\"\"\r\n");
+  EXPECT_EQ(csv_row({"a", "b c", "it's"}), "a,b c,it's\n");
+  EXPECT_EQ(csv_row({"a,b", "say \"hi\"", "x\ny", "\r"}), "\"a,b\",\"say \"\"hi\"\"\",\"x\ny\",\"\r\"\n");
+  EXPECT_EQ(csv_row({"", ""}), ",\n");
+  EXPECT_EQ(csv_row({""}), "\"\"\n");
 }
 
 TEST(Csv, EveryShortTextIsReadOrRefused) {

