@@ -46,7 +46,7 @@ class WorkError : public Error {
   using Error::Error;
 };
 
-/// The user asked to stop (Ctrl-C or SIGTERM).
+/// The user asked to stop (Ctrl-C, SIGTERM, or a terminal that was closed).
 class Interrupted : public Error {
  public:
   Interrupted() : Error("interrupted") {}
