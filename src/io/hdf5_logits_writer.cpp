@@ -61,6 +61,13 @@ void add_string(const H5::DataSet& object, const char* name, const std::string& 
   object.createAttribute(name, type, H5::DataSpace(H5S_SCALAR)).write(type, value);
 }
 
+// The same logits give the same bytes: by default libhdf5 writes down when a data set was made.
+H5::DSetCreatPropList without_times() {
+  H5::DSetCreatPropList properties;
+  H5Pset_obj_track_times(properties.getId(), false);
+  return properties;
+}
+
 }  // namespace
 
 struct LogitsFileWriter::Impl {
@@ -93,7 +100,8 @@ struct LogitsFileWriter::Impl {
         file.nameExists(entry.session) ? file.openGroup(entry.session) : file.createGroup(entry.session);
     if (session.nameExists(entry.name)) session.unlink(entry.name);
     const hsize_t sizes[2] = {static_cast<hsize_t>(entry.steps), static_cast<hsize_t>(entry.classes)};
-    const H5::DataSet data = session.createDataSet(entry.name, H5::PredType::IEEE_F32LE, H5::DataSpace(2, sizes));
+    const H5::DataSet data = session.createDataSet(entry.name, H5::PredType::IEEE_F32LE, H5::DataSpace(2, sizes),
+                                                   without_times());
     if (entry.steps > 0) data.write(entry.values, H5::PredType::NATIVE_FLOAT);
     add_string(data, "session", entry.session);
     add_integer(data, "block_num", entry.block);
