@@ -28,7 +28,7 @@ int main(int argc, char** argv) {
   program.name = "evaluate_quantized_model";
   program.description =
       "Decodes a split of the data with a quantized model (or a checkpoint: the fp32 baseline) and scores it.";
-  program.add_flags = [&](CLI::App& parser) { app::add_evaluation_flags(parser, options); };
+  program.add_flags = [&](CLI::App& parser) { app::add_flags(parser, list_options(options)); };
   program.run = [&](const CLI::App&, const RunContext& context) {
     const EvaluationOutcome outcome = evaluate(options, context, print_words);
     fmt::print("{}results: {}\n", evaluation_text(outcome.summary), outcome.csv.string());

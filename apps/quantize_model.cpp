@@ -32,14 +32,13 @@ void name_unused_options(const CLI::App& parser, const QuantizeJob& job, const R
 int main(int argc, char** argv) {
   QuantizeJob job;
   job.threads = 0;
-  int gpu_number = 0;
   app::App program;
   program.name = "quantize_model";
   program.description = "Quantizes a trained brain-to-text decoder.";
-  program.add_flags = [&](CLI::App& parser) { app::add_quantize_flags(parser, job, gpu_number); };
+  program.add_flags = [&](CLI::App& parser) { app::add_flags(parser, list_options(job)); };
   program.run = [&](const CLI::App& parser, const RunContext& context) {
     name_unused_options(parser, job, context);
-    if (parser.count("--gpu_number") > 0) resolve_gpu_number(gpu_number, context);
+    if (parser.count("--gpu_number") > 0) resolve_gpu_number(job.gpu_number, context);
     EngineOptions cores;
     cores.threads = job.threads;
     QuantizeJob resolved = job;

@@ -4,7 +4,8 @@
 
 #include <cstdio>
 
-#include "brainquant/reporting/comparison.h"
+#include "brainquant/experiment/comparison.h"
+#include "brainquant/reporting/comparison_report.h"
 #include "brainquant/support/exit_code.h"
 #include "common/flags.h"
 #include "common/run_app.h"
@@ -17,12 +18,13 @@ int main(int argc, char** argv) {
   program.name = "test_all_quantization_methods";
   program.description = "Quantizes a model by all four methods and compares them with fp32 on the same trials.";
   program.add_flags = [&](CLI::App& parser) {
-    app::add_experiment_flags(parser, options);
-    app::add_static_flags(parser, common);
+    app::add_flags(parser, list_options(options));
+    app::add_flags(parser, list_options(common).only({"observer", "day_layers", "calibration_samples"}));
   };
   program.run = [&](const CLI::App&, const RunContext& context) {
-    const Comparison comparison = run_comparison(options, documented_methods(common), context);
-    write_comparison(comparison, options.results_dir());
+    const Comparison comparison = run_comparison(
+        options, documented_methods(common),
+        [&](const Comparison& done) { write_comparison(done, options.results_dir()); }, context);
     fmt::print("{}comparison: {}\n", comparison_text(comparison), (options.results_dir() / "comparison.md").string());
     return comparison.all_succeeded() ? kExitSuccess : kExitFailure;
   };

@@ -2,10 +2,13 @@
 
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <new>
 
+#include "brainquant/experiment/child_process.h"
 #include "brainquant/git_commit.h"
+#include "brainquant/support/atomic_file.h"
 #include "brainquant/support/error.h"
 #include "brainquant/support/exit_code.h"
 #include "brainquant/version.h"
@@ -15,15 +18,24 @@ namespace brainquant::app {
 
 namespace {
 
-CancelToken interrupted;  // a signal handler can reach nothing but globals
+// A signal handler can reach nothing but globals.
+CancelToken interrupted;
+volatile std::sig_atomic_t stop_signal = SIGINT;
 
-void on_stop_signal(int) { interrupted.cancel(); }
+void on_stop_signal(int signal) {
+  if (!interrupted.cancelled()) stop_signal = signal;
+  interrupted.cancel();
+}
 
 void set_up_signals() {
   struct sigaction stop {};
   stop.sa_handler = on_stop_signal;
-  ::sigaction(SIGINT, &stop, nullptr);
-  ::sigaction(SIGTERM, &stop, nullptr);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    struct sigaction inherited {};
+    ::sigaction(signal, nullptr, &inherited);
+    // nohup and shells' background jobs ignore one on purpose.
+    if (inherited.sa_handler != SIG_IGN) ::sigaction(signal, &stop, nullptr);
+  }
   // A closed pipe or a file at its size limit is then an error of the write, which is reported like any other.
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGXFSZ, SIG_IGN);
@@ -47,6 +59,18 @@ std::string configuration(const CLI::App& parser) {
   return text;
 }
 
+// Says what went wrong, to the user and to the program of this project that started this one, if one did.
+void report(Terminal& terminal, const std::string& problem) {
+  terminal.error(problem);
+  const char* path = std::getenv(kErrorFileVariable);
+  if (path == nullptr || *path == '\0') return;
+  try {
+    write_file_atomically(path, problem);
+  } catch (const Error&) {
+    // The log has it too.
+  }
+}
+
 void check_stdout() {
   if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
     throw FileError("standard output", std::string("cannot write: ") + std::strerror(errno));
@@ -61,19 +85,19 @@ int run_parsed(const App& app, const CLI::App& parser, Terminal& terminal) {
     check_stdout();
     return code;
   } catch (const UsageError& problem) {
-    terminal.error(problem.what());
+    report(terminal, problem.what());
     return kExitUsage;
   } catch (const Interrupted& problem) {
-    terminal.error(problem.what());
-    return kExitInterrupted;
+    report(terminal, problem.what());
+    return exit_code_of_signal(stop_signal);
   } catch (const std::bad_alloc&) {
-    terminal.error("out of memory");
+    report(terminal, "out of memory");
   } catch (const std::exception& problem) {
-    terminal.error(problem.what());
+    report(terminal, problem.what());
   } catch (...) {
-    terminal.error("an unknown error");
+    report(terminal, "an unknown error");
   }
-  return interrupted.cancelled() ? kExitInterrupted : kExitFailure;
+  return interrupted.cancelled() ? exit_code_of_signal(stop_signal) : kExitFailure;
 }
 
 }  // namespace
@@ -96,7 +120,10 @@ int run_app(const App& app, int argc, char** argv) {
     parser.exit(asked);
     return kExitSuccess;
   } catch (const CLI::ParseError& problem) {
-    terminal.error(problem.what());
+    report(terminal, problem.what());
+    return kExitUsage;
+  } catch (const UsageError& problem) {  // a value that its option can't take
+    report(terminal, problem.what());
     return kExitUsage;
   }
   terminal.set_verbosity(quiet ? Verbosity::quiet : verbose ? Verbosity::verbose : Verbosity::normal);

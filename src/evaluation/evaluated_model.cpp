@@ -22,10 +22,15 @@ constexpr std::int64_t kWarmUpBins = 50;  // of 20 ms
 EvaluatedModel open_checkpoint(const fs::path& path, const EngineOptions& options, const RunContext& context) {
   const Checkpoint checkpoint = load_checkpoint(path, context);
   warn_if_unsmoothed(checkpoint.config, context);
-  const std::int64_t bytes = kBytesPerFloat * checkpoint.config.parameter_count();
   EvaluatedModel model;
-  model.facts = {"fp32", path.string(), checkpoint.sha256, checkpoint.sha256, bytes, bytes, checkpoint.val_per};
+  model.facts.method = "fp32";
+  model.facts.path = path.string();
+  model.facts.sha256 = model.facts.source_sha256 = checkpoint.sha256;
+  model.facts.bytes = model.facts.fp32_bytes = kBytesPerFloat * checkpoint.config.parameter_count();
+  model.facts.val_per = checkpoint.val_per;
+  model.facts.args_sha256 = checkpoint.args_sha256;
   model.config = checkpoint.config;
+  model.engine_options = options;
   model.engine = make_engine(checkpoint.config, checkpoint.weights, options);
   return model;
 }
@@ -39,14 +44,20 @@ EvaluatedModel open_quantized(const fs::path& path, EngineOptions options, const
     options.gpu_number = -1;
   }
   EvaluatedModel model;
-  model.facts = {quantized.options.method_name(),
-                 path.string(),
-                 file.sha256,
-                 quantized.provenance.source_sha256,
-                 file.bytes,
-                 kBytesPerFloat * quantized.config.parameter_count(),
-                 quantized.provenance.val_per};
+  model.facts.method = quantized.options.method_name();
+  model.facts.path = path.string();
+  model.facts.sha256 = file.sha256;
+  model.facts.source_sha256 = quantized.provenance.source_sha256;
+  model.facts.bytes = file.bytes;
+  model.facts.fp32_bytes = kBytesPerFloat * quantized.config.parameter_count();
+  model.facts.val_per = quantized.provenance.val_per;
+  model.facts.args_sha256 = quantized.provenance.args_sha256;
+  model.facts.made_by = quantized.provenance.tool_version;
+  model.facts.quantization = quantized.options;
+  model.facts.calibration_trials = quantized.provenance.calibration_trials;
+  model.facts.calibration_sha256 = quantized.provenance.calibration_sha256.value_or("");
   model.config = quantized.config;
+  model.engine_options = options;
   model.engine = make_engine(quantized, options);
   return model;
 }

@@ -4,6 +4,7 @@
 
 #include "brainquant/support/atomic_file.h"
 #include "brainquant/support/error.h"
+#include "evaluation/json_values.h"
 
 namespace brainquant {
 
@@ -54,10 +55,20 @@ std::optional<GroupedErrorRate> grouped_of(const ordered_json& json) {
 }
 
 ordered_json json_of(const ModelFacts& model) {
+  ordered_json quantization = nullptr;
+  if (model.quantization) {
+    QuantizationOptions options = *model.quantization;
+    quantization = {{"made_by", model.made_by},
+                    {"options", brainquant::json_of(list_options(options).values())},
+                    {"calibration_trials", model.calibration_trials},
+                    {"calibration_sha256", model.calibration_sha256}};
+  }
   return {{"method", model.method},
           {"path", model.path},
           {"sha256", model.sha256},
           {"source_sha256", model.source_sha256},
+          {"args_sha256", model.args_sha256},
+          {"quantization", quantization},
           {"bytes", model.bytes},
           {"fp32_bytes", model.fp32_bytes},
           {"val_per", model.val_per ? ordered_json(*model.val_per) : ordered_json(nullptr)}};
@@ -72,6 +83,17 @@ ModelFacts model_of(const ordered_json& json) {
   json.at("bytes").get_to(model.bytes);
   json.at("fp32_bytes").get_to(model.fp32_bytes);
   if (!json.at("val_per").is_null()) model.val_per = json.at("val_per").get<double>();
+  model.args_sha256 = json.value("args_sha256", "");
+  const ordered_json quantization = json.value("quantization", ordered_json(nullptr));
+  if (quantization.is_null()) return model;
+  quantization.at("made_by").get_to(model.made_by);
+  model.quantization.emplace();
+  const OptionList list = list_options(*model.quantization);
+  for (const auto& [name, value] : option_values_of(quantization.at("options"))) {
+    if (const std::string text = text_of(value); !text.empty()) list.at(name).set(text);
+  }
+  quantization.at("calibration_trials").get_to(model.calibration_trials);
+  quantization.at("calibration_sha256").get_to(model.calibration_sha256);
   return model;
 }
 
@@ -82,6 +104,10 @@ ordered_json json_of(const TimingReport& timing) {
           {"wall_seconds", timing.wall_seconds},
           {"load_seconds", timing.load_seconds},
           {"model_ms_per_trial", timing.model_ms_per_trial()},
+          {"model_ms_p10", timing.model_ms_p10},
+          {"model_ms_p50", timing.model_ms_p50},
+          {"model_ms_p90", timing.model_ms_p90},
+          {"core_share", timing.core_share},
           {"wall_ms_per_trial", timing.wall_ms_per_trial()},
           {"real_time_factor", timing.real_time_factor()}};
 }
@@ -93,6 +119,10 @@ TimingReport timing_of(const ordered_json& json) {
   json.at("model_seconds").get_to(timing.model_seconds);
   json.at("wall_seconds").get_to(timing.wall_seconds);
   json.at("load_seconds").get_to(timing.load_seconds);
+  timing.model_ms_p10 = json.value("model_ms_p10", 0.0);
+  timing.model_ms_p50 = json.value("model_ms_p50", 0.0);
+  timing.model_ms_p90 = json.value("model_ms_p90", 0.0);
+  timing.core_share = json.value("core_share", 1.0);
   return timing;
 }
 
@@ -166,6 +196,9 @@ SentenceExample example_of(const ordered_json& json) {
 EvaluationSummary summary_of(const ordered_json& json) {
   EvaluationSummary summary;
   json.at("tool_version").get_to(summary.tool_version);
+  summary.git_commit = json.value("git_commit", "");
+  if (json.contains("run_key")) summary.run_key = run_key_of(json.at("run_key"));
+  if (json.contains("options")) summary.options = option_values_of(json.at("options"));
   summary.model = model_of(json.at("model"));
   const ordered_json& engine = json.at("engine");
   engine.at("name").get_to(summary.engine);
@@ -210,6 +243,9 @@ std::string evaluation_json(const EvaluationSummary& summary) {
       {"schema", kSchema},
       {"schema_version", kResultsSchemaVersion},
       {"tool_version", summary.tool_version},
+      {"git_commit", summary.git_commit},
+      {"run_key", brainquant::json_of(summary.run_key)},
+      {"options", brainquant::json_of(summary.options)},
       {"model", json_of(summary.model)},
       {"engine",
        {{"name", summary.engine},
@@ -238,7 +274,7 @@ std::string evaluation_json(const EvaluationSummary& summary) {
       {"step", json_of(summary.step)},
       {"peak_memory_bytes", summary.peak_memory_bytes},
       {"trials", trials}};
-  return json.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
+  return json_text(json);
 }
 
 EvaluationSummary read_evaluation_json(const std::filesystem::path& path) {
@@ -255,6 +291,8 @@ EvaluationSummary read_evaluation_json(const std::filesystem::path& path) {
     return summary_of(json);
   } catch (const ordered_json::exception& problem) {
     throw FormatError(path.string(), "", problem.what());
+  } catch (const UsageError& problem) {  // an option's value that no flag would take
+    throw FormatError(path.string(), "options", problem.what());
   }
 }
 

@@ -2,84 +2,102 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include <cerrno>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "brainquant/support/atomic_file.h"
 #include "brainquant/support/error.h"
+#include "evaluation/json_values.h"
+#include "support/descriptor.h"
 
 namespace brainquant {
 
 namespace fs = std::filesystem;
-using nlohmann::json;
+using nlohmann::ordered_json;
 
 namespace {
 
-constexpr int kJournalVersion = 1;
+constexpr int kJournalVersion = 2;
 constexpr std::size_t kMostJournalBytes = std::size_t{1} << 30;
+constexpr std::size_t kChecksumDigits = 8;
 
-json json_of(const TrialResult& trial, std::int64_t logits_offset) {
+ordered_json json_of(const TrialResult& trial, std::int64_t logits_offset) {
   return {{"index", trial.index},
-          {"session", trial.session},
-          {"name", trial.name},
+          {"session", json_of_bytes(trial.session)},
+          {"name", json_of_bytes(trial.name)},
           {"block", trial.block},
           {"trial", trial.trial},
-          {"corpus", trial.corpus},
+          {"corpus", json_of_bytes(trial.corpus)},
           {"bins", trial.bins},
           {"steps", trial.steps},
           {"phonemes", trial.phonemes},
           {"phonemes_ctc", trial.phonemes_ctc},
           {"true_phonemes", trial.true_phonemes},
-          {"true_sentence", trial.true_sentence},
+          {"true_sentence", json_of_bytes(trial.true_sentence)},
           {"model_seconds", trial.model_seconds},
           {"logits_offset", logits_offset}};
 }
 
-TrialResult trial_of(const json& line) {
+TrialResult trial_of(const ordered_json& line) {
   TrialResult trial;
   line.at("index").get_to(trial.index);
-  line.at("session").get_to(trial.session);
-  line.at("name").get_to(trial.name);
+  trial.session = bytes_of_json(line.at("session"));
+  trial.name = bytes_of_json(line.at("name"));
   line.at("block").get_to(trial.block);
   line.at("trial").get_to(trial.trial);
-  line.at("corpus").get_to(trial.corpus);
+  trial.corpus = bytes_of_json(line.at("corpus"));
   line.at("bins").get_to(trial.bins);
   line.at("steps").get_to(trial.steps);
   line.at("phonemes").get_to(trial.phonemes);
   line.at("phonemes_ctc").get_to(trial.phonemes_ctc);
   line.at("true_phonemes").get_to(trial.true_phonemes);
-  line.at("true_sentence").get_to(trial.true_sentence);
+  trial.true_sentence = bytes_of_json(line.at("true_sentence"));
   line.at("model_seconds").get_to(trial.model_seconds);
   return trial;
 }
 
-// Names in files need not be UTF-8; a journal line always is.
-std::string line_of(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace) + "\n"; }
+std::string checksum(std::string_view text) {
+  const auto* bytes = reinterpret_cast<const Bytef*>(text.data());
+  return fmt::format("{:08x}", ::crc32(0, bytes, static_cast<uInt>(text.size())));
+}
 
-// A lock that ends with the process, so that two runs never write the same results.
-class FileLock {
- public:
-  explicit FileLock(const fs::path& path) : fd_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
-    if (fd_ < 0) throw FileError(path.string(), fmt::format("cannot open: {}", std::strerror(errno)));
-    if (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
-      ::close(fd_);
-      throw FileError(path.string(), "another evaluation is writing these results");
-    }
-  }
-  ~FileLock() { ::close(fd_); }
-  FileLock(const FileLock&) = delete;
-  FileLock& operator=(const FileLock&) = delete;
+// "CHECKSUM JSON\n": the CRC-32 of the JSON in hexadecimal.
+std::string line_of(const ordered_json& value) {
+  const std::string text = value.dump();
+  return checksum(text) + " " + text + "\n";
+}
 
- private:
-  int fd_;
+// A line's JSON; nothing if the line is not whole.
+std::optional<ordered_json> parsed(std::string_view line) {
+  if (line.size() <= kChecksumDigits || line[kChecksumDigits] != ' ') return {};
+  const std::string_view text = line.substr(kChecksumDigits + 1);
+  if (checksum(text) != line.substr(0, kChecksumDigits)) return {};
+  ordered_json json = ordered_json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (json.is_discarded()) return {};
+  return json;
+}
+
+struct Header {
+  RunKey key;
+  bool keeps_logits = false;
 };
 
-std::string header_line(const std::string& identity) {
-  return line_of({{"brainquant_journal", kJournalVersion}, {"identity", identity}});
+std::string header_line(const Header& header) {
+  return line_of(
+      {{"brainquant_journal", kJournalVersion}, {"key", json_of(header.key)}, {"keeps_logits", header.keeps_logits}});
+}
+
+std::optional<Header> header_of(std::string_view line) try {
+  const std::optional<ordered_json> json = parsed(line);
+  if (!json || json->value("brainquant_journal", 0) != kJournalVersion) return {};
+  return Header{run_key_of(json->at("key")), json->at("keeps_logits").get<bool>()};
+} catch (const ordered_json::exception&) {
+  return {};
 }
 
 fs::path prepared(const fs::path& path) {
@@ -95,16 +113,19 @@ fs::path prepared(const fs::path& path) {
 }  // namespace
 
 struct Journal::Impl {
-  Impl(fs::path journal_path, bool logits_too, std::int64_t model_classes)
-      : path(prepared(journal_path)),
+  Impl(fs::path journal_path, bool logits_too, std::int64_t model_classes, RunLock journal_lock)
+      : path(std::move(journal_path)),
         logits_path(path.string() + ".logits"),
         keep_logits(logits_too),
         classes(model_classes),
-        lock(path) {}
+        lock(std::move(journal_lock)) {}
 
-  // Reads the lines of an earlier run of the same identity; returns the bytes worth keeping.
-  std::size_t take_over(const std::string& identity, std::size_t trial_count, const RunContext& context);
-  void take_line(const json& line, std::size_t trial_count, std::int64_t logits_there);
+  // Reads the lines of an earlier run with the same key; returns the bytes worth keeping.
+  std::size_t take_over(const RunKey& key, std::size_t trial_count, const RunContext& context);
+  // Why nothing of an earlier run can be used.
+  std::optional<std::string> obstacle(const std::optional<Header>& header, const RunKey& key) const;
+  // False if the line can't be used.
+  bool take_line(const ordered_json& line, std::size_t trial_count, std::int64_t logits_there);
   std::int64_t logits_bytes(std::int64_t steps) const {
     return steps * classes * static_cast<std::int64_t>(sizeof(float));
   }
@@ -113,7 +134,7 @@ struct Journal::Impl {
   fs::path logits_path;
   bool keep_logits;
   std::int64_t classes;
-  FileLock lock;
+  RunLock lock;
   std::map<std::size_t, TrialResult> trials;
   std::map<std::size_t, std::int64_t> offsets;  // of logits
   std::map<std::size_t, std::string> made_by;   // language model of a trial's sentence
@@ -122,52 +143,56 @@ struct Journal::Impl {
   std::unique_ptr<AppendFile> values;
 };
 
-void Journal::Impl::take_line(const json& line, std::size_t trial_count, std::int64_t logits_there) {
+bool Journal::Impl::take_line(const ordered_json& line, std::size_t trial_count, std::int64_t logits_there) try {
   if (line.contains("sentence")) {
     const auto found = trials.find(line.at("index").get<std::size_t>());
-    if (found == trials.end()) throw WorkError("a sentence without its trial");
+    if (found == trials.end()) return false;
     line.at("seconds").get_to(found->second.language_model_seconds);
-    found->second.sentence = line.at("sentence").get<std::string>();
-    made_by[found->first] = line.at("language_model").get<std::string>();
-    return;
+    found->second.sentence = bytes_of_json(line.at("sentence"));
+    made_by[found->first] = bytes_of_json(line.at("language_model"));
+    return true;
   }
   TrialResult trial = trial_of(line);
   const auto offset = line.at("logits_offset").get<std::int64_t>();
-  if (trial.index >= trial_count || trial.steps < 0) throw WorkError("a trial that the data set does not have");
+  if (trial.index >= trial_count || trial.steps < 0) return false;
   if (keep_logits) {
     const bool follows = offset == logits_end && trial.steps <= logits_there / logits_bytes(1);
-    if (!follows || offset + logits_bytes(trial.steps) > logits_there) throw WorkError("logits that are not there");
+    if (!follows || offset + logits_bytes(trial.steps) > logits_there) return false;
     logits_end = offset + logits_bytes(trial.steps);
     offsets[trial.index] = offset;
   }
   trials[trial.index] = std::move(trial);
+  return true;
+} catch (const ordered_json::exception&) {  // whole, but not one of ours
+  return false;
 }
 
-std::size_t Journal::Impl::take_over(const std::string& identity, std::size_t trial_count, const RunContext& context) {
+std::optional<std::string> Journal::Impl::obstacle(const std::optional<Header>& header, const RunKey& key) const {
+  if (!header) return "left by another version, or damaged";
+  if (const auto difference = key.difference(header->key)) return "left by another run: " + *difference;
+  if (keep_logits && !header->keeps_logits) return "left by a run that kept no logits";
+  return {};
+}
+
+std::size_t Journal::Impl::take_over(const RunKey& key, std::size_t trial_count, const RunContext& context) {
+  std::error_code ignored;
+  if (!fs::exists(path, ignored)) return 0;
   const std::string text = read_file(path, kMostJournalBytes);
-  const std::string header = header_line(identity);
-  if (!text.starts_with(header)) {
-    if (!text.empty()) {
-      context.log.info(
-          fmt::format("{}: left by a run with another model, data or options; starting anew", path.string()));
-    }
+  if (text.empty()) return 0;
+  const std::size_t end_of_header = text.find('\n');
+  const std::optional<Header> header =
+      end_of_header == std::string::npos ? std::nullopt : header_of(std::string_view(text).substr(0, end_of_header));
+  if (const std::optional<std::string> problem = obstacle(header, key)) {
+    context.log.info(fmt::format("{}: {}; starting anew", path.string(), *problem));
     return 0;
   }
-  std::error_code none;
-  const auto size = keep_logits && fs::exists(logits_path, none) ? fs::file_size(logits_path, none) : 0;
-  const auto logits_there = none ? std::int64_t{0} : static_cast<std::int64_t>(size);
-  std::size_t kept = header.size();
+  keep_logits = header->keeps_logits;
+  const auto size = keep_logits && fs::exists(logits_path, ignored) ? fs::file_size(logits_path, ignored) : 0;
+  const auto logits_there = ignored ? std::int64_t{0} : static_cast<std::int64_t>(size);
+  std::size_t kept = end_of_header + 1;
   for (std::size_t end; (end = text.find('\n', kept)) != std::string::npos; kept = end + 1) {
-    // The first line that can't be used is where an earlier run was cut off.
-    try {
-      take_line(json::parse(text.begin() + static_cast<std::ptrdiff_t>(kept),
-                            text.begin() + static_cast<std::ptrdiff_t>(end)),
-                trial_count, logits_there);
-    } catch (const json::exception&) {
-      break;
-    } catch (const WorkError&) {
-      break;
-    }
+    const std::optional<ordered_json> line = parsed(std::string_view(text).substr(kept, end - kept));
+    if (!line || !take_line(*line, trial_count, logits_there)) break;  // an earlier run was cut off here
   }
   if (!trials.empty()) {
     context.log.info(fmt::format("{}: going on after {} of {} trials that an earlier run finished", path.string(),
@@ -176,15 +201,17 @@ std::size_t Journal::Impl::take_over(const std::string& identity, std::size_t tr
   return kept;
 }
 
-Journal::Journal(fs::path path, std::string identity, bool keep_logits, std::size_t trials, std::int64_t classes,
-                 const RunContext& context)
-    : impl_(std::make_unique<Impl>(std::move(path), keep_logits, classes)) {
-  const std::size_t kept = impl_->take_over(identity, trials, context);
-  if (keep_logits) {
+Journal::Journal(const fs::path& path, const RunKey& key, bool keep_logits, std::size_t trials, std::int64_t classes,
+                 WhenLocked when, const RunContext& context, const std::function<void()>& starting_anew)
+    : impl_(std::make_unique<Impl>(prepared(path), keep_logits, classes,
+                                   RunLock(path.string() + ".lock", path.string(), when, context))) {
+  const std::size_t kept = impl_->take_over(key, trials, context);
+  if (kept == 0 && starting_anew) starting_anew();
+  if (impl_->keep_logits) {
     impl_->values = std::make_unique<AppendFile>(impl_->logits_path, static_cast<std::size_t>(impl_->logits_end));
   }
   impl_->lines = std::make_unique<AppendFile>(impl_->path, kept);
-  if (kept == 0) impl_->lines->append(header_line(identity));
+  if (kept == 0) impl_->lines->append(header_line({key, impl_->keep_logits}));
 }
 
 Journal::~Journal() = default;
@@ -214,7 +241,10 @@ void Journal::add_sentence(std::size_t index, const std::string& language_model,
                            double seconds) {
   TrialResult& trial = impl_->trials.at(index);
   impl_->lines->append(
-      line_of({{"index", index}, {"language_model", language_model}, {"sentence", sentence}, {"seconds", seconds}}));
+      line_of({{"index", index},
+               {"language_model", json_of_bytes(language_model)},
+               {"sentence", json_of_bytes(sentence)},
+               {"seconds", seconds}}));
   trial.sentence = sentence;
   trial.language_model_seconds = seconds;
   impl_->made_by[index] = language_model;
@@ -232,24 +262,24 @@ Logits Journal::logits(std::size_t index) const {
   const TrialResult& trial = impl_->trials.at(index);
   Logits logits{trial.steps, impl_->classes, {}};
   logits.values.resize(static_cast<std::size_t>(trial.steps * impl_->classes));
-  const int fd = ::open(impl_->logits_path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) throw FileError(impl_->logits_path.string(), fmt::format("cannot open: {}", std::strerror(errno)));
+  const Descriptor file(::open(impl_->logits_path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.is_open()) {
+    throw FileError(impl_->logits_path.string(), fmt::format("cannot open: {}", std::strerror(errno)));
+  }
   char* at = reinterpret_cast<char*>(logits.values.data());
   std::size_t left = logits.values.size() * sizeof(float);
   off_t offset = static_cast<off_t>(impl_->offsets.at(index));
   while (left > 0) {
-    const ssize_t got = ::pread(fd, at, left, offset);
+    const ssize_t got = ::pread(file.get(), at, left, offset);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) {
       const std::string problem = got < 0 ? std::strerror(errno) : "is shorter than it was";
-      ::close(fd);
       throw FileError(impl_->logits_path.string(), "cannot read: " + problem);
     }
     at += got;
     offset += got;
     left -= static_cast<std::size_t>(got);
   }
-  ::close(fd);
   return logits;
 }
 

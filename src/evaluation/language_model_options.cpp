@@ -28,28 +28,15 @@ RedisOptions redis_options(const LanguageModelOptions& options) {
   return redis;
 }
 
-// "--beam" and its value, for each of the embedded decoder's options that is given.
-std::vector<std::string> wfst_arguments(const LanguageModelOptions& options) {
-  std::vector<std::string> arguments;
-  const auto add_text = [&](const char* flag, const std::string& value) {
-    if (!value.empty()) arguments.insert(arguments.end(), {flag, value});
-  };
-  const auto add = [&](const char* flag, const auto& value) {
-    if (value) arguments.insert(arguments.end(), {flag, fmt::format("{}", *value)});
-  };
-  add_text("--lm_dir", options.lm_dir.string());
-  add_text("--rescore_lm", options.rescore_lm.string());
-  add_text("--lm_preset", options.lm_preset);
-  add("--beam", options.beam);
-  add("--max_active", options.max_active);
-  add("--min_active", options.min_active);
-  add("--lattice_beam", options.lattice_beam);
-  add("--acoustic_scale", options.acoustic_scale);
-  add("--blank_penalty", options.blank_penalty);
-  add("--ctc_blank_skip_threshold", options.ctc_blank_skip_threshold);
-  add("--length_penalty", options.length_penalty);
-  add("--nbest", options.nbest);
-  return arguments;
+/// The options of the one model and of the other, in the order of the flags.
+const std::vector<std::string> kRedisOptions = {"redis_host", "redis_port", "redis_db", "lm_timeout"};
+const std::vector<std::string> kWfstOptions = {
+    "lm_dir",       "rescore_lm",     "lm_preset",     "beam",           "max_active", "min_active",
+    "lattice_beam", "acoustic_scale", "blank_penalty", "ctc_blank_skip_threshold", "length_penalty", "nbest"};
+
+std::vector<std::string> arguments_of(const LanguageModelOptions& options, const std::vector<std::string>& names) {
+  LanguageModelOptions copy = options;
+  return list_options(copy).only(names).arguments();
 }
 
 std::string state_of(const fs::path& path) {
@@ -65,20 +52,69 @@ std::string state_of(const fs::path& path) {
 
 std::vector<std::string> language_model_names() { return {"redis", "wfst"}; }
 
+OptionList list_options(LanguageModelOptions& options) {
+  OptionList list;
+  const auto add = [&list](const char* name, auto& field, const char* help) -> Option& {
+    return list.add(name, field, help).that_decides(Decides::words);
+  };
+  add("skip_lm", options.skip_lm, "Phonemes only: no language model");
+  add("lm", options.lm,
+      "What makes sentences: the public server (redis) or a graph in this process (wfst); default: wfst with --lm_dir, "
+      "else redis")
+      .with_choices(language_model_names());
+  add("redis_host", options.redis_host, "redis: host of the server's Redis");
+  add("redis_port", options.redis_port, "redis: its port");
+  add("redis_db", options.redis_db, "redis: its database");
+  add("lm_timeout", options.lm_timeout, "redis: seconds for a trial, and for the server to be ready");
+  add("lm_dir", options.lm_dir, "wfst: folder with TLG.fst and words.txt");
+  add("rescore_lm", options.rescore_lm, "wfst: larger G.fst or ARPA model that has the last word");
+  add("lm_preset", options.lm_preset, "wfst: the public server's defaults or its instructions'")
+      .with_choices({"server", "published"});
+  add("beam", options.beam, "wfst: instead of the preset's, like those below");
+  add("max_active", options.max_active, "wfst: most paths that go on from a step");
+  add("min_active", options.min_active, "wfst: fewest paths that go on from a step");
+  add("lattice_beam", options.lattice_beam, "wfst: how far a listed sentence may be from the best");
+  add("acoustic_scale", options.acoustic_scale, "wfst: weight of the logits");
+  add("blank_penalty", options.blank_penalty, "wfst: its logarithm is taken off blank");
+  add("ctc_blank_skip_threshold", options.ctc_blank_skip_threshold, "wfst: steps of surer blanks are skipped");
+  add("length_penalty", options.length_penalty, "wfst: cost of each step that moves on");
+  add("nbest", options.nbest, "wfst: sentences listed");
+  return list;
+}
+
+std::string LanguageModelOptions::chosen_lm() const {
+  if (!lm.empty()) return lm;
+  return lm_dir.empty() ? "redis" : "wfst";
+}
+
 void LanguageModelOptions::validate() const {
   if (skip_lm) return;
   const std::vector<std::string> names = language_model_names();
-  if (std::find(names.begin(), names.end(), lm) == names.end()) {
+  if (std::find(names.begin(), names.end(), chosen_lm()) == names.end()) {
     throw UsageError(fmt::format("--lm: found '{}', expected one of {}", lm, fmt::join(names, ", ")));
   }
-  if (lm == "redis") {
+  if (chosen_lm() == "redis") {
     redis_options(*this).validate();
-    const std::vector<std::string> given = wfst_arguments(*this);
+    const std::vector<std::string> given = arguments_of(*this, kWfstOptions);
     if (!given.empty()) throw UsageError(fmt::format("{} goes only with --lm wfst", given.front()));
     return;
   }
   if (lm_dir.empty()) throw UsageError("--lm wfst needs --lm_dir, a folder with TLG.fst and words.txt");
   wfst_options().validate();
+}
+
+void LanguageModelOptions::name_unused(const RunContext& context) const {
+  if (!skip_lm) return;
+  LanguageModelOptions by_default;
+  const OptionList defaults = list_options(by_default);
+  LanguageModelOptions copy = *this;
+  std::vector<std::string> unused;
+  const OptionList given = list_options(copy);
+  for (const Option& option : given.options()) {
+    if (option.name == "skip_lm" || option.value() == defaults.at(option.name).value()) continue;
+    unused.push_back("--" + option.name);
+  }
+  if (!unused.empty()) context.log.info(fmt::format("not used because of --skip_lm: {}", fmt::join(unused, ", ")));
 }
 
 WfstOptions LanguageModelOptions::wfst_options() const {
@@ -100,19 +136,15 @@ WfstOptions LanguageModelOptions::wfst_options() const {
 
 std::vector<std::string> LanguageModelOptions::arguments() const {
   if (skip_lm) return {"--skip_lm"};
-  std::vector<std::string> result = {"--lm", lm};
-  const std::vector<std::string> more =
-      lm == "wfst" ? wfst_arguments(*this) : std::vector<std::string>{"--redis_host", redis_host,
-                                                                      "--redis_port", std::to_string(redis_port),
-                                                                      "--redis_db",   std::to_string(redis_db),
-                                                                      "--lm_timeout", fmt::format("{}", lm_timeout)};
+  std::vector<std::string> result = {"--lm", chosen_lm()};
+  const std::vector<std::string> more = arguments_of(*this, chosen_lm() == "wfst" ? kWfstOptions : kRedisOptions);
   result.insert(result.end(), more.begin(), more.end());
   return result;
 }
 
 std::string LanguageModelOptions::fingerprint() const {
   if (skip_lm) return "";
-  if (lm == "redis") return redis_options(*this).url();
+  if (chosen_lm() == "redis") return redis_options(*this).url();
   std::string text = fmt::format("{}", fmt::join(arguments(), " "));
   for (const char* name : {"TLG.fst", "words.txt", "G.fst", "lm.arpa", "lm.arpa.gz"})
     text += "; " + state_of(lm_dir / name);
@@ -122,7 +154,7 @@ std::string LanguageModelOptions::fingerprint() const {
 
 std::unique_ptr<LanguageModel> make_language_model(const LanguageModelOptions& options) {
   options.validate();
-  if (options.lm == "wfst") {
+  if (options.chosen_lm() == "wfst") {
     return std::make_unique<WfstLanguageModel>(options.lm_dir, options.wfst_options(), options.rescore_lm);
   }
   return std::make_unique<RedisLanguageModel>(redis_options(options));

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <ctime>
 #include <numeric>
 #include <thread>
 
@@ -75,6 +76,24 @@ void check_finite(const DecodedTrial& decoded) {
   }
 }
 
+// The CPU time of the calling thread by wall time.
+class CoreShare {
+ public:
+  double value() const {
+    const double wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+    return wall > 0 ? std::min(1.0, (cpu_seconds() - cpu_) / wall) : 1;
+  }
+
+ private:
+  static double cpu_seconds() {
+    timespec time{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+  }
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  double cpu_ = cpu_seconds();
+};
+
 std::vector<Logits> decode_whole(Engine& engine, const std::vector<EngineInput>& inputs, double& seconds) {
   const auto start = std::chrono::steady_clock::now();
   std::vector<Logits> logits = engine.decode(inputs);
@@ -104,6 +123,7 @@ std::vector<DecodedTrial> decode(PreparedBatch batch, Engine& engine, const Pipe
   }
   std::vector<Logits> logits(inputs.size());
   std::vector<double> seconds(inputs.size());
+  const CoreShare core_share;
   if (options.streaming) {
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       logits[i] = decode_watched(engine, batch[long_enough[i]], options.watcher, times, seconds[i]);
@@ -116,6 +136,7 @@ std::vector<DecodedTrial> decode(PreparedBatch batch, Engine& engine, const Pipe
     });
     for (std::size_t i = 0; i < inputs.size(); ++i) seconds[i] = total * static_cast<double>(inputs[i].bins) / bins;
   }
+  const double share = core_share.value();
   std::vector<DecodedTrial> decoded(batch.size());
   for (std::size_t i = 0; i < batch.size(); ++i) {
     decoded[i].trial = std::move(batch[i].trial);
@@ -124,6 +145,7 @@ std::vector<DecodedTrial> decode(PreparedBatch batch, Engine& engine, const Pipe
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     decoded[long_enough[i]].logits = std::move(logits[i]);
     decoded[long_enough[i]].model_seconds = seconds[i];
+    decoded[long_enough[i]].cpu_seconds = share * seconds[i];
     check_finite(decoded[long_enough[i]]);
   }
   return decoded;

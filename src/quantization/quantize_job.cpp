@@ -9,6 +9,7 @@
 #include "brainquant/quantization/quantize_key.h"
 #include "brainquant/support/atomic_file.h"
 #include "brainquant/support/error.h"
+#include "brainquant/support/run_lock.h"
 
 namespace brainquant {
 
@@ -85,11 +86,15 @@ QuantizeOutcome run_quantize_job(const QuantizeJob& job, const RunContext& conte
   if (!is_checkpoint_folder(job.model_path)) {
     throw FileError(job.model_path.string(), "no checkpoint folder (checkpoint/best_checkpoint) there");
   }
-  if (fs::is_directory(job.output_path)) {
-    throw FileError(job.output_path.string(), "is a folder, a file is to be written there");
+  // A stream has no neighbours: neither a lock nor an args.yaml lies beside it.
+  const bool to_stream = output_kind(job.output_path) == OutputKind::stream;
+  std::optional<RunLock> lock;
+  if (!job.dry_run && !to_stream) {
+    // Of two jobs for one output, the second finds what the first has made.
+    lock.emplace(job.output_path.string() + ".lock", job.output_path.string(), WhenLocked::wait, context);
   }
   QuantizeOutcome outcome;
-  if (fs::exists(job.output_path) && !job.force && !job.dry_run) {
+  if (output_kind(job.output_path) == OutputKind::regular_file && !job.force && !job.dry_run) {
     if (const std::optional<std::string> difference = difference_from_file(job, job.output_path, context)) {
       throw FileError(job.output_path.string(),
                       fmt::format("is there already and {}; --force overwrites it", *difference));
@@ -109,14 +114,12 @@ QuantizeOutcome run_quantize_job(const QuantizeJob& job, const RunContext& conte
   outcome.calibration_trials = static_cast<std::int64_t>(model.provenance.calibration_trials.size());
   outcome.tensors = report_tensors(checkpoint, model);
   outcome.stored = stored_tensors(model);
-  if (job.dry_run) {
-    for (const StoredTensor& tensor : outcome.stored) outcome.output_bytes += tensor.bytes;
-    return outcome;
-  }
+  for (const StoredTensor& tensor : outcome.stored) outcome.output_bytes += tensor.bytes;
+  if (job.dry_run) return outcome;
   // The description first: a quantized file is never there without its args.yaml.
-  save_args_yaml(job, checkpoint.args_yaml);
+  if (!to_stream) save_args_yaml(job, checkpoint.args_yaml);
   save_quantized_model(model, job.output_path);
-  outcome.output_bytes = static_cast<std::int64_t>(fs::file_size(job.output_path));
+  if (!to_stream) outcome.output_bytes = static_cast<std::int64_t>(fs::file_size(job.output_path));
   return outcome;
 }
 

@@ -15,24 +15,14 @@ namespace brainquant {
 
 namespace {
 
-void set_options(QuantizeKey& key, const QuantizationOptions& options) {
-  key.quantization_type = name_of(options.quantization_type);
-  key.dtype = name_of(options.dtype);
-  if (options.dtype == Dtype::qint8) key.weight_granularity = name_of(options.effective_granularity());
-  key.day_layers = name_of(options.day_layers);
-  if (!options.is_static()) return;
-  key.observer = name_of(options.effective_observer());
-  key.calibration_samples = options.calibration_samples;
-}
+constexpr const char* kCalibrationField = "calibration_sha256";
 
 /// All but the hash of the calibration trials' features, which have to be read for it.
-QuantizeKey key_without_calibration(const QuantizeJob& job, const CheckpointArgs& args) {
-  QuantizeKey key;
-  key.tool_version = kVersion;
-  key.source_sha256 = checkpoint_sha256(job.model_path);
-  key.args_sha256 = args.sha256;
-  set_options(key, job.options);
-  if (job.options.is_static()) key.libtorch_version = libtorch_version();
+RunKey key_without_calibration(const QuantizeJob& job, const CheckpointArgs& args) {
+  RunKey key;
+  key.set("tool_version", kVersion);
+  key.add(model_key(checkpoint_sha256(job.model_path), args.sha256, job.options));
+  key.set("libtorch_version", job.options.is_static() ? libtorch_version() : "");
   return key;
 }
 
@@ -49,51 +39,34 @@ std::optional<std::string> as_reason(std::optional<std::string> difference) {
 
 }  // namespace
 
-std::optional<std::string> QuantizeKey::difference(const QuantizeKey& other) const {
-  const auto samples = [](const QuantizeKey& key) {
-    return key.calibration_samples ? std::to_string(*key.calibration_samples) : std::string();
-  };
-  const struct {
-    const char* what;
-    const std::string was;
-    const std::string is;
-  } fields[] = {
-      {"the tool's version", tool_version, other.tool_version},
-      {"best_checkpoint's SHA-256", source_sha256, other.source_sha256},
-      {"args.yaml's SHA-256", args_sha256, other.args_sha256},
-      {"quantization_type", quantization_type, other.quantization_type},
-      {"dtype", dtype, other.dtype},
-      {"weight_granularity", weight_granularity, other.weight_granularity},
-      {"day_layers", day_layers, other.day_layers},
-      {"observer", observer, other.observer},
-      {"calibration_samples", samples(*this), samples(other)},
-      {"LibTorch's version", libtorch_version, other.libtorch_version},
-      {"the calibration data's SHA-256", calibration_sha256, other.calibration_sha256},
-  };
-  const auto text = [](const std::string& value) { return value.empty() ? "none" : value; };
-  for (const auto& field : fields) {
-    if (field.was != field.is) return fmt::format("{} was {}, is {}", field.what, text(field.was), text(field.is));
+RunKey model_key(const std::string& checkpoint_sha256, const std::string& args_sha256,
+                 const std::optional<QuantizationOptions>& quantization) {
+  RunKey key;
+  key.set("checkpoint_sha256", checkpoint_sha256);
+  key.set("args_sha256", args_sha256);
+  if (!quantization) return key;
+  QuantizationOptions options = *quantization;
+  for (const auto& [name, value] : list_options(options).values_that_decide(Decides::model)) {
+    key.set(name, text_of(value));
   }
-  return {};
-}
-
-QuantizeKey key_of(const QuantizedModel& model) {
-  const Provenance& provenance = model.provenance;
-  QuantizeKey key;
-  key.tool_version = provenance.tool_version;
-  key.source_sha256 = provenance.source_sha256;
-  key.args_sha256 = provenance.args_sha256;
-  set_options(key, model.options);
-  key.libtorch_version = provenance.libtorch_version.value_or("");
-  key.calibration_sha256 = provenance.calibration_sha256.value_or("");
   return key;
 }
 
-QuantizeKey key_of(const QuantizeJob& job, const RunContext& context) {
+RunKey quantize_key(const QuantizedModel& model) {
+  const Provenance& provenance = model.provenance;
+  RunKey key;
+  key.set("tool_version", provenance.tool_version);
+  key.add(model_key(provenance.source_sha256, provenance.args_sha256, model.options));
+  key.set("libtorch_version", provenance.libtorch_version.value_or(""));
+  key.set(kCalibrationField, provenance.calibration_sha256.value_or(""));
+  return key;
+}
+
+RunKey quantize_key(const QuantizeJob& job, const RunContext& context) {
   job.validate();
   const CheckpointArgs args = read_checkpoint_args(job.model_path);
-  QuantizeKey key = key_without_calibration(job, args);
-  key.calibration_sha256 = calibration_sha256_of(job, args, context);
+  RunKey key = key_without_calibration(job, args);
+  key.set(kCalibrationField, calibration_sha256_of(job, args, context));
   return key;
 }
 
@@ -112,13 +85,13 @@ std::optional<std::string> difference_from_file(const QuantizeJob& job, const st
     return fmt::format("was made by version {} in file format {}, which does not say all that it was made from",
                        loaded.model.provenance.tool_version, loaded.format_version);
   }
-  const QuantizeKey found = key_of(loaded.model);
+  const RunKey found = quantize_key(loaded.model);
   const CheckpointArgs args = read_checkpoint_args(job.model_path);
-  QuantizeKey wanted = key_without_calibration(job, args);
-  wanted.calibration_sha256 = found.calibration_sha256;
-  if (const std::optional<std::string> difference = found.difference(wanted)) return as_reason(difference);
-  wanted.calibration_sha256 = calibration_sha256_of(job, args, context);
-  return as_reason(found.difference(wanted));
+  RunKey wanted = key_without_calibration(job, args);
+  wanted.set(kCalibrationField, found.value(kCalibrationField));
+  if (const std::optional<std::string> difference = wanted.difference(found)) return as_reason(difference);
+  wanted.set(kCalibrationField, calibration_sha256_of(job, args, context));
+  return as_reason(wanted.difference(found));
 }
 
 }  // namespace brainquant

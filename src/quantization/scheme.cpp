@@ -2,62 +2,59 @@
 
 #include <fmt/format.h>
 
-#include <array>
-#include <utility>
-
 #include "brainquant/support/error.h"
 
 namespace brainquant {
 
 namespace {
 
-template <typename Enum, std::size_t N>
-using Names = std::array<std::pair<Enum, const char*>, N>;
-
-constexpr Names<QuantizationType, 3> kTypes = {{{QuantizationType::dynamic_range, "dynamic"},
-                                                {QuantizationType::static_per_tensor, "static"},
-                                                {QuantizationType::static_per_channel, "static_per_channel"}}};
-constexpr Names<Dtype, 2> kDtypes = {{{Dtype::qint8, "qint8"}, {Dtype::float16, "float16"}}};
-constexpr Names<Granularity, 2> kGranularities = {
-    {{Granularity::per_tensor, "per_tensor"}, {Granularity::per_channel, "per_channel"}}};
-constexpr Names<ObserverKind, 3> kObservers = {{{ObserverKind::minmax, "minmax"},
-                                                {ObserverKind::percentile, "percentile"},
-                                                {ObserverKind::histogram, "histogram"}}};
-constexpr Names<DayLayers, 2> kDayLayers = {{{DayLayers::quantize, "quantize"}, {DayLayers::keep_float, "float"}}};
-
-template <typename Enum, std::size_t N>
-std::string name_in(const Names<Enum, N>& names, Enum value) {
-  for (const auto& [known, name] : names) {
-    if (known == value) return name;
-  }
-  throw UsageError(fmt::format("no name for enumerator {}", static_cast<int>(value)));
-}
-
-template <typename Enum, std::size_t N>
-Enum parse_in(const Names<Enum, N>& names, const char* what, const std::string& text) {
-  std::string choices;
-  for (const auto& [value, name] : names) {
-    if (text == name) return value;
-    choices += fmt::format("{}{}", choices.empty() ? "" : ", ", name);
-  }
-  throw UsageError(fmt::format("{}: found '{}', expected one of {}", what, text, choices));
-}
+constexpr EnumName<QuantizationType> kTypes[] = {{QuantizationType::dynamic_range, "dynamic"},
+                                                 {QuantizationType::static_per_tensor, "static"},
+                                                 {QuantizationType::static_per_channel, "static_per_channel"}};
+constexpr EnumName<Dtype> kDtypes[] = {{Dtype::qint8, "qint8"}, {Dtype::float16, "float16"}};
+constexpr EnumName<Granularity> kGranularities[] = {{Granularity::per_tensor, "per_tensor"},
+                                                    {Granularity::per_channel, "per_channel"}};
+constexpr EnumName<ObserverKind> kObservers[] = {{ObserverKind::minmax, "minmax"},
+                                                 {ObserverKind::percentile, "percentile"},
+                                                 {ObserverKind::histogram, "histogram"}};
+constexpr EnumName<DayLayers> kDayLayers[] = {{DayLayers::quantize, "quantize"}, {DayLayers::keep_float, "float"}};
 
 }  // namespace
 
-std::string name_of(QuantizationType value) { return name_in(kTypes, value); }
-std::string name_of(Dtype value) { return name_in(kDtypes, value); }
-std::string name_of(Granularity value) { return name_in(kGranularities, value); }
-std::string name_of(ObserverKind value) { return name_in(kObservers, value); }
-std::string name_of(DayLayers value) { return name_in(kDayLayers, value); }
+template <>
+std::span<const EnumName<QuantizationType>> enum_names() {
+  return kTypes;
+}
+template <>
+std::span<const EnumName<Dtype>> enum_names() {
+  return kDtypes;
+}
+template <>
+std::span<const EnumName<Granularity>> enum_names() {
+  return kGranularities;
+}
+template <>
+std::span<const EnumName<ObserverKind>> enum_names() {
+  return kObservers;
+}
+template <>
+std::span<const EnumName<DayLayers>> enum_names() {
+  return kDayLayers;
+}
+
+std::string name_of(QuantizationType value) { return enum_name(value); }
+std::string name_of(Dtype value) { return enum_name(value); }
+std::string name_of(Granularity value) { return enum_name(value); }
+std::string name_of(ObserverKind value) { return enum_name(value); }
+std::string name_of(DayLayers value) { return enum_name(value); }
 
 QuantizationType parse_quantization_type(const std::string& name) {
-  return parse_in(kTypes, "quantization_type", name);
+  return parse_enum<QuantizationType>("quantization_type", name);
 }
-Dtype parse_dtype(const std::string& name) { return parse_in(kDtypes, "dtype", name); }
-Granularity parse_granularity(const std::string& name) { return parse_in(kGranularities, "weight_granularity", name); }
-ObserverKind parse_observer(const std::string& name) { return parse_in(kObservers, "observer", name); }
-DayLayers parse_day_layers(const std::string& name) { return parse_in(kDayLayers, "day_layers", name); }
+Dtype parse_dtype(const std::string& name) { return parse_enum<Dtype>("dtype", name); }
+Granularity parse_granularity(const std::string& name) { return parse_enum<Granularity>("weight_granularity", name); }
+ObserverKind parse_observer(const std::string& name) { return parse_enum<ObserverKind>("observer", name); }
+DayLayers parse_day_layers(const std::string& name) { return parse_enum<DayLayers>("day_layers", name); }
 
 void QuantizationOptions::validate() const {
   if (dtype == Dtype::float16 && is_static()) {
@@ -85,6 +82,65 @@ ObserverKind QuantizationOptions::effective_observer() const { return observer.v
 
 std::string QuantizationOptions::method_name() const {
   return fmt::format("{}_{}", name_of(quantization_type), name_of(dtype));
+}
+
+std::string QuantizationOptions::variant_name() const {
+  QuantizationOptions options;
+  const OptionList list = list_options(options);
+  options = *this;
+  return method_name() + list.suffix(Decides::model);
+}
+
+OptionList list_options(QuantizationOptions& options) {
+  OptionList list;
+  // Named by the method itself, so never part of a variant's suffix.
+  list.add("quantization_type", options.quantization_type, "How activations are quantized")
+      .that_decides(Decides::model)
+      .that_comes_to([&options] { return option::value_of(options.quantization_type); },
+                     [&options] { return option::value_of(options.quantization_type); });
+  list.add("dtype", options.dtype, "What weights become; float16 only with dynamic")
+      .that_decides(Decides::model)
+      .that_comes_to([&options] { return option::value_of(options.dtype); },
+                     [&options] { return option::value_of(options.dtype); });
+  list.add("weight_granularity", options.weight_granularity, "dynamic qint8 only; default: per_tensor")
+      .that_decides(Decides::model)
+      .that_comes_to(
+          [&options]() -> OptionValue {
+            if (options.dtype == Dtype::float16) return {};
+            return name_of(options.effective_granularity());
+          },
+          [&options]() -> OptionValue {
+            if (options.dtype == Dtype::float16) return {};
+            const bool by_channel = options.quantization_type == QuantizationType::static_per_channel;
+            return name_of(by_channel ? Granularity::per_channel : Granularity::per_tensor);
+          });
+  list.add("observer", options.observer, "Static types only; default: minmax")
+      .that_decides(Decides::model)
+      .that_comes_to(
+          [&options]() -> OptionValue {
+            if (!options.is_static()) return {};
+            return name_of(options.effective_observer());
+          },
+          [&options]() -> OptionValue {
+            if (!options.is_static()) return {};
+            return name_of(ObserverKind::minmax);
+          });
+  list.add("day_layers", options.day_layers, "float leaves the day layers in fp32")
+      .that_decides(Decides::model)
+      .with_tag("{}_days");
+  list.add("calibration_samples", options.calibration_samples, "Static types: train trials to calibrate with")
+      .that_decides(Decides::model)
+      .with_tag("n{}")
+      .that_comes_to(
+          [&options]() -> OptionValue {
+            if (!options.is_static()) return {};
+            return options.calibration_samples;
+          },
+          [&options, by_default = options.calibration_samples]() -> OptionValue {
+            if (!options.is_static()) return {};
+            return by_default;
+          });
+  return list;
 }
 
 std::vector<QuantizationOptions> all_methods() {

@@ -4,9 +4,10 @@
 #include <nlohmann/json.hpp>
 
 #include "brainquant/io/csv.h"
-#include "brainquant/reporting/comparison.h"
+#include "brainquant/reporting/comparison_report.h"
 #include "brainquant/support/atomic_file.h"
 #include "brainquant/version.h"
+#include "evaluation/json_values.h"
 
 namespace brainquant {
 
@@ -37,7 +38,8 @@ ordered_json evaluation_of(const MethodOutcome& outcome) {
 }
 
 ordered_json json_of(const MethodOutcome& outcome) {
-  ordered_json json = {{"method", outcome.name}, {"succeeded", outcome.succeeded}};
+  ordered_json json = {
+      {"method", outcome.name}, {"succeeded", outcome.succeeded}, {"options", brainquant::json_of(outcome.options)}};
   if (!outcome.succeeded) {
     json["problem"] = outcome.problem;
     json["log"] = outcome.log.string();
@@ -55,10 +57,6 @@ ordered_json json_of(const MethodOutcome& outcome) {
                    {"log", outcome.log.string()}};
   json["evaluation"] = evaluation_of(outcome);
   return json;
-}
-
-std::string dumped(const ordered_json& json) {
-  return json.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
 }
 
 std::string number(double value) { return fmt::format("{}", value); }
@@ -88,6 +86,10 @@ const std::vector<std::string> kColumns = {"method",
                                            "engine",
                                            "instructions",
                                            "threads",
+                                           "model_ms_p10",
+                                           "model_ms_p50",
+                                           "model_ms_p90",
+                                           "core_share",
                                            "problem"};
 
 void append(std::vector<std::string>& fields, const std::optional<RateDifference>& difference) {
@@ -122,7 +124,9 @@ std::vector<std::string> fields_of(const ComparedMethod& method) {
     fields.push_back(e.step ? number(e.step->work.*time) : "");
   }
   fields.insert(fields.end(),
-                {std::to_string(e.peak_memory_bytes), e.engine, e.instructions, std::to_string(e.threads), ""});
+                {std::to_string(e.peak_memory_bytes), e.engine, e.instructions, std::to_string(e.threads),
+                 number(e.timing.model_ms_p10), number(e.timing.model_ms_p50), number(e.timing.model_ms_p90),
+                 number(e.timing.core_share), ""});
   return fields;
 }
 
@@ -150,7 +154,7 @@ std::string comparison_json(const Comparison& comparison) {
     entry["logits"] = json_of(method.logits);
     json["methods"].push_back(std::move(entry));
   }
-  return dumped(json);
+  return json_text(json);
 }
 
 void write_comparison(const Comparison& comparison, const std::filesystem::path& folder) {
@@ -163,7 +167,7 @@ std::string experiment_json(const MethodOutcome& outcome) {
   ordered_json json = {
       {"schema", "brainquant/experiment"}, {"schema_version", kResultsSchemaVersion}, {"tool_version", kVersion}};
   json.update(json_of(outcome));
-  return dumped(json);
+  return json_text(json);
 }
 
 }  // namespace brainquant

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "brainquant/reporting/comparison.h"
+#include "brainquant/reporting/comparison_report.h"
 #include "brainquant/reporting/evaluation_text.h"
 #include "brainquant/reporting/text_table.h"
 
@@ -29,6 +29,10 @@ std::string with_interval(const std::optional<RateDifference>& value) {
 std::string decibels(const std::optional<LogitsDifference>& value) {
   if (!value) return "-";
   return std::isinf(value->sqnr_db) ? "equal" : fmt::format("{:.1f}", value->sqnr_db);
+}
+
+std::string trial_time(const TimingReport& timing) {
+  return fmt::format("{:.1f} [{:.1f}, {:.1f}]", timing.model_ms_p50, timing.model_ms_p10, timing.model_ms_p90);
 }
 
 TextTable accuracy_table(const Comparison& comparison) {
@@ -59,7 +63,7 @@ TextTable accuracy_table(const Comparison& comparison) {
 
 TextTable cost_table(const Comparison& comparison) {
   TextTable table({{"method", Align::left},
-                   {"ms/trial"},
+                   {"ms/trial [10-90 %]"},
                    {"wall ms/trial"},
                    {"real time factor"},
                    {"step p50 ms"},
@@ -73,7 +77,7 @@ TextTable cost_table(const Comparison& comparison) {
       table.add_row({method.outcome.name, "failed"});
       continue;
     }
-    table.add_row({method.outcome.name, fmt::format("{:.1f}", e.timing.model_ms_per_trial()),
+    table.add_row({method.outcome.name, trial_time(e.timing),
                    fmt::format("{:.1f}", e.timing.wall_ms_per_trial()),
                    fmt::format("{:.4f}", e.timing.real_time_factor()),
                    e.step ? fmt::format("{:.3f}", e.step->work.p50_ms) : "-",
@@ -93,13 +97,16 @@ std::vector<std::string> facts(const Comparison& comparison) {
                     comparison.for_testing ? "; for testing: --sessions or --max_trials left trials out" : ""));
     lines.push_back(fmt::format("{}, {} of {} cores used; brainquant {}, LibTorch {}", any->machine.cpu, any->threads,
                                 any->machine.cores, comparison.tool_version, any->machine.libtorch_version));
-    lines.push_back(fmt::format(
-        "checkpoint {}{}", any->model.source_sha256,
-        any->model.val_per ? fmt::format(", whose training run measured PER {:.2f} % (ctc)", 100 * *any->model.val_per)
-                           : ""));
+    lines.push_back("checkpoint " + any->model.source_sha256);
+    if (any->model.val_per) lines.push_back(training_per_text(*any->model.val_per));
     if (!any->language_model.empty()) lines.push_back("sentences by " + any->language_model);
   }
   for (const ComparedMethod& method : comparison.methods) {
+    const double core_share = method.outcome.evaluation.timing.core_share;
+    if (method.outcome.succeeded && core_share < kLeastCoreShare) {
+      lines.push_back(fmt::format("{}: the machine was busy, its times are too long: a core for only {:.0f} % of them",
+                                  method.outcome.name, 100 * core_share));
+    }
     if (!method.outcome.succeeded)
       lines.push_back(fmt::format("{} failed: {}", method.outcome.name, method.outcome.problem));
   }
@@ -138,7 +145,7 @@ std::string comparison_markdown(const Comparison& comparison) {
       "fp32's.\n";
   text += "\n## Cost\n\n" + cost_table(comparison).markdown();
   text +=
-      "\nms/trial is the decoder alone, wall ms/trial the whole pipeline. The real time factor is seconds in the "
+      "\nms/trial is the decoder alone, median and 10 % to 90 % quantile over the trials, wall ms/trial the whole pipeline. The real time factor is seconds in the "
       "decoder for each second "
       "of signal. A step is the work from one output to the next when bins come one by one. Each method ran in a "
       "process of its "
@@ -155,7 +162,7 @@ std::string experiment_line(const MethodOutcome& outcome) {
       fmt::format("{}: {} MB ({:.2f}x smaller than fp32)", outcome.name, megabytes(e.model.bytes), ratio);
   if (e.per) line += fmt::format(", PER {:.2f} % (ctc {:.2f} %)", e.per->total.rate(), e.per_ctc->total.rate());
   if (e.wer) line += fmt::format(", WER {:.2f} %", e.wer->total.rate());
-  line += fmt::format(", {} trials, {:.1f} ms/trial", e.trials.size(), e.timing.model_ms_per_trial());
+  line += fmt::format(", {} trials, {} ms/trial", e.trials.size(), trial_time(e.timing));
   if (e.step) line += fmt::format(", step p50 {:.3f} ms p99 {:.3f} ms", e.step->work.p50_ms, e.step->work.p99_ms);
   return line;
 }

@@ -47,8 +47,7 @@ std::string rates_text(const EvaluationSummary& summary) {
   std::string text = table.text() + "\n";
   text += fmt::format("PER {:.2f} % ({}); textbook CTC {:.2f} %", summary.per->total.rate(),
                       edits_text(summary.per->edits), summary.per_ctc->total.rate());
-  if (summary.model.val_per)
-    text += fmt::format("; the training run measured {:.2f} % (ctc)", 100 * *summary.model.val_per);
+  if (summary.model.val_per) text += "; " + training_per_text(*summary.model.val_per);
   text += "\n";
   if (words) text += fmt::format("WER {:.2f} % ({})\n", wer.total.rate(), edits_text(wer.edits));
   for (const SentenceExample& example : summary.worst_sentences) text += example_text(example);
@@ -63,6 +62,13 @@ std::string latency_text(const char* name, const LatencySummary& latency, double
 }
 
 }  // namespace
+
+std::string training_per_text(double val_per) {
+  return fmt::format(
+      "the training run measured {:.2f} % (ctc), only roughly comparable: it smooths with padding 'same', the evaluator "
+      "with 'valid'",
+      100 * val_per);
+}
 
 std::string example_text(const SentenceExample& example) {
   std::string truth, prediction;
@@ -88,10 +94,16 @@ std::string evaluation_text(const EvaluationSummary& summary) {
                       summary.for_testing ? "; for testing: trials were left out" : "");
   const TimingReport& t = summary.timing;
   text += fmt::format(
-      "{:.2f} ms a trial in the decoder, {:.2f} ms in all; real time factor {:.5f}; model opened in {:.2f} s",
-      t.model_ms_per_trial(), t.wall_ms_per_trial(), t.real_time_factor(), t.load_seconds);
+      "{:.2f} ms a trial in the decoder (median {:.2f}, 10 to 90 % of the trials {:.2f} to {:.2f}), {:.2f} ms in all; "
+      "real time factor {:.5f}; model opened in {:.2f} s",
+      t.model_ms_per_trial(), t.model_ms_p50, t.model_ms_p10, t.model_ms_p90, t.wall_ms_per_trial(),
+      t.real_time_factor(), t.load_seconds);
   if (summary.resumed > 0) text += fmt::format("; {} trials were finished by an earlier run", summary.resumed);
   text += "\n";
+  if (t.core_share < kLeastCoreShare) {
+    text += fmt::format("the machine was busy: the decoder had a core for only {:.0f} % of that time\n",
+                        100 * t.core_share);
+  }
   if (summary.step) {
     text += latency_text("a step's work", summary.step->work, summary.step->budget_ms);
     text += latency_text("last bin to logits", summary.step->last_bin, summary.step->budget_ms);

@@ -40,10 +40,32 @@ int EngineOptions::effective_threads() const {
   return std::max(1, CPU_COUNT(&cores));
 }
 
+OptionList list_options(EngineOptions& options) {
+  OptionList list;
+  list.add("gpu_number", options.gpu_number, "GPU to use, -1 for the CPU; INT8 always runs on the CPU")
+      .that_decides(Decides::decoding);
+  list.add("engine", options.engine, "How INT8 runs; default: the fastest one")
+      .with_choices(engine_names())
+      .that_decides(Decides::decoding);
+  list.add("kernel", options.kernel, "The native engine's kernel by name; default: the CPU's best one")
+      .that_decides(Decides::decoding);
+  list.add("threads", options.threads, "Threads; 0: all cores that the process may use").that_decides(Decides::decoding);
+  return list;
+}
+
+ResolvedEngine resolve_engine(std::optional<Dtype> dtype, const EngineOptions& options) {
+  const bool int8 = dtype == Dtype::qint8;
+  const std::string engine = !options.engine.empty() ? options.engine : int8 ? "native" : "libtorch";
+  if (engine == "reference") return {engine, kReferenceInstructions};
+  if (engine == "native") return {engine, choose_kernel(options.kernel).name};
+  const bool on_gpu = !int8 && options.gpu_number >= 0;
+  return {engine, on_gpu ? kGpuInstructions : libtorch_cpu_capability()};
+}
+
 std::unique_ptr<Engine> make_engine(const QuantizedModel& model, const EngineOptions& options) {
   options.validate();
   const bool int8 = model.options.dtype == Dtype::qint8;
-  const std::string engine = !options.engine.empty() ? options.engine : int8 ? "native" : "libtorch";
+  const std::string engine = resolve_engine(model.options.dtype, options).engine;
   set_libtorch_threads(options.effective_threads());
   if (engine == "reference") return make_reference_engine(model);
   if (engine == "native") return make_native_engine(model, options.kernel, options.effective_threads());

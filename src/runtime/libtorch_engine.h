@@ -10,6 +10,9 @@
 
 namespace brainquant {
 
+/// What Engine::instructions() says of a model on a GPU.
+inline constexpr const char* kGpuInstructions = "CUDA";
+
 /// fp32 weights; gpu_number and products as in FloatDecoder.
 std::unique_ptr<Engine> make_libtorch_float_engine(const DecoderConfig& config, const DecoderWeights& weights,
                                                    int gpu_number, GruProducts products);

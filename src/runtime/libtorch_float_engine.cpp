@@ -23,7 +23,7 @@ class LibTorchFloatEngine : public Engine {
       : config_(config), h0_(weights.h0), decoder_(config, weights, gpu_number, products), on_gpu_(gpu_number >= 0) {}
 
   std::string name() const override { return "libtorch"; }
-  std::string instructions() const override { return on_gpu_ ? "CUDA" : libtorch_cpu_capability(); }
+  std::string instructions() const override { return on_gpu_ ? kGpuInstructions : libtorch_cpu_capability(); }
   const DecoderConfig& config() const override { return config_; }
 
   std::vector<Logits> decode(std::span<const EngineInput> batch) override {

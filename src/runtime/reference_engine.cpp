@@ -34,7 +34,7 @@ class ReferenceEngine : public Engine {
   explicit ReferenceEngine(const QuantizedModel& model) : model_(model) { require_int8(model, "reference"); }
 
   std::string name() const override { return "reference"; }
-  std::string instructions() const override { return "scalar"; }
+  std::string instructions() const override { return kReferenceInstructions; }
   const DecoderConfig& config() const override { return model_.config; }
 
   std::vector<Logits> decode(std::span<const EngineInput> batch) override {

@@ -8,6 +8,8 @@
 
 namespace brainquant {
 
+inline constexpr const char* kReferenceInstructions = "scalar";
+
 /// Throws UsageError if the model is not INT8 or a row is too wide for int32 sums.
 std::unique_ptr<Engine> make_reference_engine(const QuantizedModel& model);
 

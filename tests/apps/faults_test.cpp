@@ -263,7 +263,7 @@ TEST_F(LanguageModelRun, KilledOneGoesOnWhereItWas) {
   expect_sentences_after_resume();
 }
 
-TEST_F(LanguageModelRun, InterruptedOneExitsWith130) {
+TEST_F(LanguageModelRun, InterruptedOneExitsWithTheSignalsCode) {
   for (const int signal : {SIGINT, SIGTERM}) {
     fs::remove(csv_);
     fs::remove(json_);
@@ -272,7 +272,7 @@ TEST_F(LanguageModelRun, InterruptedOneExitsWith130) {
     wait_for_phonemes();
     run.send(signal);
     const ProgramResult result = run.wait();
-    EXPECT_EQ(result.exit_code, 130) << result.err;
+    EXPECT_EQ(result.exit_code, 128 + signal) << result.err;
     EXPECT_EQ(result.errors(), Flags{"error: interrupted"});
     expect_phonemes_are_saved();
   }

@@ -13,6 +13,13 @@ namespace fs = std::filesystem;
 constexpr std::int64_t kClasses = 3;
 constexpr std::size_t kTrials = 6;
 
+RunKey key(const std::string& threads) {
+  RunKey result;
+  result.set("model_sha256", "aa");
+  result.set("threads", threads);
+  return result;
+}
+
 TrialResult trial(std::size_t index) {
   TrialResult result;
   result.index = index;
@@ -64,7 +71,7 @@ void fill(Journal& journal) {
 }
 
 void write_journal(const fs::path& path, bool keep_logits) {
-  Journal journal(path, "identity", keep_logits, kTrials, kClasses);
+  Journal journal(path, key("1"), keep_logits, kTrials, kClasses);
   fill(journal);
 }
 
@@ -79,7 +86,7 @@ TEST(Journal, CutAnywhereKeepsWhatWasFinishedBefore) {
   for (std::size_t cut = lines.size() % 17; cut <= lines.size(); cut += 17) {
     write_bytes(path, lines.substr(0, cut));
     write_bytes(path.string() + ".logits", values);
-    Journal journal(path, "identity", true, kTrials, kClasses);
+    Journal journal(path, key("1"), true, kTrials, kClasses);
     EXPECT_GE(journal.trials().size(), most);
     most = journal.trials().size();
     for (const auto& [index, result] : journal.trials()) {
@@ -102,7 +109,7 @@ TEST(Journal, ValuesCutShortTakeTheirTrialWithThem) {
   const std::string values = bytes_of(path.string() + ".logits");
   ASSERT_EQ(values.size(), (1 + 1 + 2 + 2) * kClasses * sizeof(float));
   write_bytes(path.string() + ".logits", values.substr(0, values.size() - 1));
-  const Journal journal(path, "identity", true, kTrials, kClasses);
+  const Journal journal(path, key("1"), true, kTrials, kClasses);
   EXPECT_EQ(journal.trials().size(), 3U);
   EXPECT_FALSE(journal.trials().contains(5));
 }
@@ -111,10 +118,85 @@ TEST(Journal, AnotherIdentityStartsAnew) {
   const ScratchFolder scratch;
   const fs::path path = scratch / "j.partial";
   write_journal(path, true);
-  EXPECT_TRUE(Journal(path, "identity 2", true, kTrials, kClasses).trials().empty());
-  EXPECT_TRUE(Journal(path, "identity", true, kTrials, kClasses).trials().empty());  // overwritten by then
+  EXPECT_TRUE(Journal(path, key("2"), true, kTrials, kClasses).trials().empty());
+  EXPECT_TRUE(Journal(path, key("1"), true, kTrials, kClasses).trials().empty());  // overwritten by then
   write_bytes(path, "not a journal\n{}\n");
-  EXPECT_TRUE(Journal(path, "identity", true, kTrials, kClasses).trials().empty());
+  EXPECT_TRUE(Journal(path, key("1"), true, kTrials, kClasses).trials().empty());
+}
+
+TEST(Journal, SaysWhichFieldOfTheKeyChanged) {
+  class Messages : public Log {
+   public:
+    void info(const std::string& message) override { text += message + "\n"; }
+    std::string text;
+  };
+  const ScratchFolder scratch;
+  const fs::path path = scratch / "j.partial";
+  write_journal(path, true);
+  Messages log;
+  Progress progress;
+  CancelToken cancel;
+  const Journal journal(path, key("2"), true, kTrials, kClasses, WhenLocked::refuse, {log, progress, cancel});
+  EXPECT_NE(log.text.find("threads was 1, is 2"), std::string::npos) << log.text;
+}
+
+TEST(Journal, WhatRefusesToStartAnewLeavesEverythingAsItWas) {
+  const ScratchFolder scratch;
+  const fs::path path = scratch / "j.partial";
+  write_journal(path, true);
+  const std::string lines = bytes_of(path);
+  const auto refuse = [] { throw FileError("results.csv", "is there already"); };
+  EXPECT_THROW(Journal(path, key("2"), true, kTrials, kClasses, WhenLocked::refuse, {}, refuse), FileError);
+  EXPECT_EQ(bytes_of(path), lines);
+  // The same key goes on and asks nobody.
+  EXPECT_EQ(Journal(path, key("1"), true, kTrials, kClasses, WhenLocked::refuse, {}, refuse).trials().size(), 4U);
+}
+
+TEST(Journal, ADamagedLineEndsWhatIsTaken) {
+  const ScratchFolder scratch;
+  const fs::path path = scratch / "j.partial";
+  write_journal(path, true);
+  const std::string lines = bytes_of(path);
+  const std::size_t digit = lines.find("\"bins\":40", lines.find("trial_0001")) + 8;
+  for (const char other : {'1', '5', '7'}) {  // still JSON, still a number
+    std::string damaged = lines;
+    damaged[digit] = other;
+    write_bytes(path, damaged);
+    const Journal journal(path, key("1"), true, kTrials, kClasses);
+    EXPECT_EQ(journal.trials().size(), 1U);
+    EXPECT_TRUE(journal.trials().contains(4));
+  }
+}
+
+TEST(Journal, KeptLogitsServeARunThatNeedsNone) {
+  const ScratchFolder scratch;
+  const fs::path path = scratch / "j.partial";
+  write_journal(path, true);
+  {
+    Journal journal(path, key("1"), false, kTrials, kClasses);
+    EXPECT_EQ(journal.trials().size(), 4U);
+    journal.add({trial(0)}, {logits(0)});
+  }
+  const Journal journal(path, key("1"), true, kTrials, kClasses);
+  EXPECT_EQ(journal.trials().size(), 5U);
+  EXPECT_EQ(journal.logits(5).values, logits(5).values);
+}
+
+TEST(Journal, TextThatIsNotUtf8StaysWhatItWas) {
+  const ScratchFolder scratch;
+  const fs::path path = scratch / "j.partial";
+  TrialResult odd = trial(1);
+  odd.true_sentence = "caf\xe9 \xff";
+  odd.corpus = "\xc3";
+  {
+    Journal journal(path, key("1"), false, kTrials, kClasses);
+    journal.add({odd}, {});
+    journal.add_sentence(1, "lm \xfe", "th\xe9", 0.5);
+  }
+  Journal journal(path, key("1"), false, kTrials, kClasses);
+  journal.keep_sentences_of("lm \xfe");
+  expect_same(journal.trials().at(1), odd);
+  EXPECT_EQ(journal.trials().at(1).sentence, "th\xe9");
 }
 
 TEST(Journal, TrialsThatTheDataLacksAreNotTaken) {
@@ -122,14 +204,14 @@ TEST(Journal, TrialsThatTheDataLacksAreNotTaken) {
   const fs::path path = scratch / "j.partial";
   write_journal(path, false);
   // 4 is the first line: nothing after it can be trusted either.
-  EXPECT_TRUE(Journal(path, "identity", false, 4, kClasses).trials().empty());
+  EXPECT_TRUE(Journal(path, key("1"), false, 4, kClasses).trials().empty());
 }
 
 TEST(Journal, SentencesOfAnotherLanguageModelAreForgotten) {
   const ScratchFolder scratch;
   const fs::path path = scratch / "j.partial";
   write_journal(path, true);
-  Journal journal(path, "identity", true, kTrials, kClasses);
+  Journal journal(path, key("1"), true, kTrials, kClasses);
   journal.keep_sentences_of("lm a");
   EXPECT_EQ(journal.trials().at(1).sentence, "hello \"there\"");
   EXPECT_EQ(journal.trials().at(1).language_model_seconds, 0.5);
@@ -140,16 +222,18 @@ TEST(Journal, SentencesOfAnotherLanguageModelAreForgotten) {
 TEST(Journal, IsOneRunsAlone) {
   const ScratchFolder scratch;
   const fs::path path = scratch / "j.partial";
-  const Journal first(path, "identity", false, kTrials, kClasses);
-  EXPECT_THROW(Journal(path, "identity", false, kTrials, kClasses), FileError);
+  const Journal first(path, key("1"), false, kTrials, kClasses);
+  EXPECT_THROW(Journal(path, key("1"), false, kTrials, kClasses), WorkError);
 }
 
 TEST(Journal, RemoveLeavesNothing) {
   const ScratchFolder scratch;
   const fs::path path = scratch / "j.partial";
-  Journal journal(path, "identity", true, kTrials, kClasses);
-  fill(journal);
-  journal.remove();
+  {
+    Journal journal(path, key("1"), true, kTrials, kClasses);
+    fill(journal);
+    journal.remove();
+  }
   EXPECT_TRUE(fs::is_empty(scratch.path()));
 }
 

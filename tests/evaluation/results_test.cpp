@@ -106,17 +106,33 @@ TEST(Latency, QuantilesAreNumpys) {
 TEST(SummaryJson, WhatIsWrittenIsRead) {
   EvaluationSummary summary;
   summary.tool_version = "9.9";
-  summary.model = {"static_qint8", "m/\"odd\".pt", "aa", "bb", 10, 40, 0.25};
+  summary.model.method = "static_qint8";
+  summary.model.path = "m/\"odd\".pt";
+  summary.model.bytes = 10;
+  summary.model.val_per = 0.25;
+  summary.model.quantization.emplace();
+  summary.model.quantization->quantization_type = QuantizationType::static_per_tensor;
+  summary.model.quantization->observer = ObserverKind::histogram;
+  summary.model.quantization->calibration_samples = 7;
+  summary.model.calibration_trials = {"s1/trial_0000"};
+  summary.model.calibration_sha256 = "cc";
+  summary.run_key.set("threads", "2");
+  summary.options = {{"batch_size", std::int64_t{8}}, {"streaming", false}, {"sessions", std::vector<std::string>{"a"}},
+                     {"beam", OptionValue()},         {"lm_timeout", 0.5}};
   summary.per = phoneme_error_rate(trials());
   summary.per_ctc = phoneme_error_rate_ctc(trials());
   summary.step = StepReport{{3, 1, 2, 3}, {3, 0.5, 0.6, 0.7}, 80};
-  summary.timing = {3, 60, 0.3, 0.6, 0.1};
+  summary.timing = {3, 60, 0.3, 0.6, 0.1, 90, 100, 110, 0.95};
   summary.trials = {{"s1/trial_0000", "x", 100, 20, 3, 1, 1, 2, 0}};
   summary.worst_sentences = {{"s1/trial_0000", {{"yes", ""}, {"", "no"}}}};
   const ScratchFolder scratch;
   write_bytes(scratch / "a.json", evaluation_json(summary));
   const EvaluationSummary read = read_evaluation_json(scratch / "a.json");
   EXPECT_EQ(evaluation_json(read), evaluation_json(summary));
+  EXPECT_EQ(read.options, summary.options);
+  EXPECT_EQ(read.model.quantization->variant_name(), "static_qint8-histogram-n7");
+  EXPECT_FALSE(read.run_key.difference(summary.run_key).has_value());
+  EXPECT_DOUBLE_EQ(read.timing.core_share, 0.95);
   EXPECT_DOUBLE_EQ(read.timing.model_ms_per_trial(), 100);
   EXPECT_DOUBLE_EQ(read.timing.real_time_factor(), 0.005);
   EXPECT_EQ(read.trials[0].true_length, 3);

@@ -1,4 +1,4 @@
-#include "brainquant/reporting/comparison.h"
+#include "brainquant/reporting/comparison_report.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,6 @@
 
 #include "brainquant/io/csv.h"
 #include "brainquant/io/hdf5_logits.h"
-#include "brainquant/reporting/child_process.h"
 #include "brainquant/reporting/evaluation_text.h"
 #include "brainquant/reporting/text_table.h"
 #include "brainquant/support/error.h"
@@ -137,28 +136,6 @@ TEST(TextTable, AlignsAndEscapes) {
   EXPECT_EQ(table.text(), "name     value\n-----  -------\na|b          1\nna\xc3\xafve  1234567\n");
   EXPECT_EQ(table.markdown(),
             "| name  |   value |\n| :---- | ------: |\n| a\\|b  |       1 |\n| na\xc3\xafve | 1234567 |\n");
-}
-
-TEST(ChildProcess, ReportsExitCodesOutputAndMemory) {
-  const ScratchFolder scratch;
-  const ChildResult child = run_child("/bin/sh", {"-c", "echo out; echo err >&2; exit 3"}, scratch / "log");
-  EXPECT_EQ(child.exit_code, 3);
-  EXPECT_EQ(bytes_of(scratch / "log"), "out\nerr\n");
-  EXPECT_GT(child.peak_memory_bytes, 100'000);
-  EXPECT_EQ(run_child("/bin/sh", {"-c", "kill -9 $$"}, scratch / "log").exit_code, 128 + 9);
-  EXPECT_THROW(run_child("/nowhere/program", {}, scratch / "log"), WorkError);
-  EXPECT_THROW(run_child("/bin/sh", {}, "/nowhere/log"), FileError);
-}
-
-TEST(ChildProcess, CancellingInterruptsIt) {
-  const ScratchFolder scratch;
-  Log log;
-  Progress progress;
-  CancelToken cancel;
-  cancel.cancel();
-  EXPECT_THROW(run_child("/bin/sh", {"-c", "trap 'echo stopped; exit 1' INT; while :; do sleep 0.05; done"},
-                         scratch / "log", RunContext(log, progress, cancel)),
-               Interrupted);
 }
 
 }  // namespace

@@ -6,8 +6,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "brainquant/model/config.h"
+#include "brainquant/quantization/scheme.h"
 #include "brainquant/runtime/engine_factory.h"
 #include "brainquant/support/run_context.h"
 
@@ -21,11 +23,19 @@ struct ModelFacts {
   std::int64_t bytes = 0;         // of the quantized file; of the fp32 parameters for a checkpoint
   std::int64_t fp32_bytes = 0;    // 4 bytes for each parameter
   std::optional<double> val_per;  // what the training run said of the checkpoint, a fraction
+  std::string args_sha256;        // of the args.yaml that it was made with; "" if the file doesn't say
+
+  // What made a quantized file; nothing for a checkpoint.
+  std::string made_by;  // the tool's version
+  std::optional<QuantizationOptions> quantization;
+  std::vector<std::string> calibration_trials;  // "t15.2023.08.11/trial_0003", static types
+  std::string calibration_sha256;               // of their features as read; "" if the file doesn't say
 };
 
 struct EvaluatedModel {
   ModelFacts facts;
   DecoderConfig config;
+  EngineOptions engine_options;  // as the engine follows them: the GPU number resolved
   std::unique_ptr<Engine> engine;
 };
 

@@ -14,7 +14,7 @@ namespace brainquant {
 struct EvaluationOptions {
   std::filesystem::path model_path;  // a quantized file, or a checkpoint folder: the fp32 baseline
   DatasetOptions data;               // data_dir, csv_path, eval_type (split), sessions, max_trials
-  EngineOptions engine;              // engine, kernel, threads, gpu_number; as asked for, before resolve_gpu_number()
+  EngineOptions engine = {.engine = {}, .kernel = {}, .gpu_number = 0};  // as asked for, before resolve_gpu_number()
   LanguageModelOptions language_model;
   std::int64_t batch_size = 8;           // trials that the engine gets at once
   bool streaming = false;                // bin by bin instead of whole trials
@@ -23,11 +23,16 @@ struct EvaluationOptions {
   std::filesystem::path output_json;     // empty: none
   std::filesystem::path submission_csv;  // empty: none; needs a language model
   std::filesystem::path save_logits;     // empty: none; HDF5
+  bool force = false;                    // replace what lies at the outputs' paths
+  bool no_wait = false;                  // another run is writing these results: fail instead of waiting for it
 
   /// Throws UsageError naming the option: a value outside its range, a train split, a submission without a language
   /// model.
   void validate() const;
 };
+
+/// The options, each with its flag; they refer to `options`.
+OptionList list_options(EvaluationOptions& options);
 
 /// The GPU to use: -1 (the CPU) when -1 is asked for or none is there (said in context.log). Throws UsageError for a
 /// number past those there.

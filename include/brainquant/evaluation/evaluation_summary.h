@@ -5,12 +5,15 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "brainquant/evaluation/evaluated_model.h"
 #include "brainquant/evaluation/latency.h"
 #include "brainquant/evaluation/machine.h"
 #include "brainquant/evaluation/scores.h"
+#include "brainquant/support/option_list.h"
+#include "brainquant/support/run_key.h"
 
 namespace brainquant {
 
@@ -43,6 +46,12 @@ struct TimingReport {
   double model_seconds = 0;
   double wall_seconds = 0;
   double load_seconds = 0;  // opening the model
+  /// Of one trial in the engine: median, 10 % and 90 % quantile over the trials.
+  double model_ms_p10 = 0;
+  double model_ms_p50 = 0;
+  double model_ms_p90 = 0;
+  /// How much of its time in the engine the decoding thread had a core for itself: CPU time by wall time, 1 at best.
+  double core_share = 1;
 
   double model_ms_per_trial() const { return trials > 0 ? 1e3 * model_seconds / static_cast<double>(trials) : 0; }
   double wall_ms_per_trial() const { return trials > 0 ? 1e3 * wall_seconds / static_cast<double>(trials) : 0; }
@@ -50,8 +59,14 @@ struct TimingReport {
   double real_time_factor() const { return signal_seconds > 0 ? model_seconds / signal_seconds : 0; }
 };
 
+/// Below this share of a core the times are longer than the engine's own.
+inline constexpr double kLeastCoreShare = 0.9;
+
 struct EvaluationSummary {
   std::string tool_version;
+  std::string git_commit;  // of the tool; "" outside a clone
+  RunKey run_key;  // everything that decided these results (docs/resume.md)
+  std::vector<std::pair<std::string, OptionValue>> options;  // every option of the evaluation
   ModelFacts model;
   std::string engine;
   std::string instructions;

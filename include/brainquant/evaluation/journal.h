@@ -1,13 +1,15 @@
 // Finished trials of an evaluation that is under way, kept on disk so that a run that was killed goes on where it
 // stopped.
 //
-// Two files: NAME holds a line of JSON for the identity of the evaluation and one for every finished trial or sentence,
-// each durable before the next is begun; NAME.logits, only when logits are needed later, holds their float32 values one
-// trial after the other. What an interrupted append left behind is dropped when the journal is opened again.
+// Two files: NAME holds a line of JSON for the run key of the evaluation and one for every finished trial or sentence, each
+// with its CRC-32 and durable before the next is begun; NAME.logits, only when logits are needed later, holds their
+// float32 values one trial after the other. What an interrupted append left behind is dropped when the journal is opened
+// again.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -16,16 +18,20 @@
 #include "brainquant/evaluation/trial_result.h"
 #include "brainquant/runtime/engine.h"
 #include "brainquant/support/run_context.h"
+#include "brainquant/support/run_key.h"
+#include "brainquant/support/run_lock.h"
 
 namespace brainquant {
 
 class Journal {
  public:
-  /// Opens or begins the journal. Trials of an earlier run are taken over only if its identity was the same text;
-  /// otherwise they are dropped, and context.log says so. `trials` is the data set's size and `classes` the model's.
-  /// Throws FileError, also when another process has the journal open.
-  Journal(std::filesystem::path path, std::string identity, bool keep_logits, std::size_t trials, std::int64_t classes,
-          const RunContext& context = {});
+  /// Opens or begins the journal, under a lock (NAME.lock) that is held until it is destroyed. Trials of an earlier run
+  /// are taken over only if it had the same key and kept logits, should they be needed; otherwise they are dropped, and
+  /// context.log says why; `starting_anew` is called before, and what it throws leaves everything as it was. `trials` is the data set's size and `classes` the model's. Throws FileError, and what RunLock
+  /// throws.
+  Journal(const std::filesystem::path& path, const RunKey& key, bool keep_logits, std::size_t trials,
+          std::int64_t classes, WhenLocked when = WhenLocked::refuse, const RunContext& context = {},
+          const std::function<void()>& starting_anew = {});
   ~Journal();
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;

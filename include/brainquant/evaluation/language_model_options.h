@@ -9,18 +9,20 @@
 
 #include "brainquant/decoding/language_model.h"
 #include "brainquant/decoding/wfst_options.h"
+#include "brainquant/support/option_list.h"
+#include "brainquant/support/run_context.h"
 
 namespace brainquant {
 
 struct LanguageModelOptions {
   bool skip_lm = false;
-  std::string lm = "redis";  // one of language_model_names()
+  std::string lm;  // one of language_model_names(); empty: wfst if lm_dir is given, else redis
 
   // redis: the public server
   std::string redis_host = "localhost";
   int redis_port = 6379;
   int redis_db = 0;
-  double lm_timeout = 60;  // seconds that one trial may take
+  double lm_timeout = 60;  // seconds that one trial may take, and the server to be ready
 
   // wfst: a decoding graph in this process
   std::filesystem::path lm_dir;      // TLG.fst and words.txt
@@ -39,16 +41,25 @@ struct LanguageModelOptions {
   /// Throws UsageError for an unknown name, a value outside its range, or options of the one model with the other.
   /// Nothing is checked with skip_lm.
   void validate() const;
+  /// What `lm` comes to.
+  std::string chosen_lm() const;
+  /// Says in log.info which of the options are not used because of skip_lm.
+  void name_unused(const RunContext& context) const;
   /// The preset with what takes its place.
   WfstOptions wfst_options() const;
   /// True if the model takes any number of trials at once.
-  bool takes_trials_at_once() const { return lm == "wfst"; }
+  bool takes_trials_at_once() const { return chosen_lm() == "wfst"; }
+  /// True if sentences come from a server, which may be absent.
+  bool needs_server() const { return chosen_lm() == "redis"; }
   /// The command line that gives these options to another program of this project.
   std::vector<std::string> arguments() const;
   /// Text that changes when the sentences may: the options, and size and time of the language model's files. "" with
   /// skip_lm.
   std::string fingerprint() const;
 };
+
+/// The options, each with its flag; they refer to `options`.
+OptionList list_options(LanguageModelOptions& options);
 
 /// Names that --lm takes.
 std::vector<std::string> language_model_names();

@@ -18,6 +18,7 @@ struct DecodedTrial {
   Trial trial;
   Logits logits;             // no steps if the trial is too short for one
   double model_seconds = 0;  // its share of the time its batch spent in the engine, by smoothed bins
+  double cpu_seconds = 0;    // of these, how long the decoding thread had a core
 };
 
 /// Watches a streaming run, on the thread that decodes.

@@ -9,12 +9,17 @@
 #include <vector>
 
 #include "brainquant/model/config.h"
+#include "brainquant/support/enum_names.h"
+#include "brainquant/support/option_list.h"
 #include "brainquant/support/run_context.h"
 
 namespace brainquant {
 
 enum class Split { train, val, test };
 const char* name_of(Split split);  // "train", "val", "test"
+/// The splits that --eval_type takes: "val" and "test".
+template <>
+std::span<const EnumName<Split>> enum_names();
 
 /// One attempted sentence.
 struct Trial {
@@ -36,8 +41,15 @@ struct DatasetOptions {
   std::filesystem::path csv_path = "./data/t15_copyTaskData_description.csv";
   Split split = Split::val;
   std::vector<std::string> sessions;       // only these; empty: all that the model has
-  std::optional<std::int64_t> max_trials;  // only the first so many, for testing
+  std::optional<std::int64_t> max_trials;  // only the first N, for testing
+
+  bool leaves_trials_out() const { return !sessions.empty() || max_trials.has_value(); }
 };
+
+/// --data_dir and --csv_path; they refer to `options`.
+OptionList list_data_options(DatasetOptions& options);
+/// --eval_type, --sessions and --max_trials, likewise.
+OptionList list_selection_options(DatasetOptions& options);
 
 /// The list of trials: sessions in the model's order, trials in name order. Opening reads no features.
 /// Not for use by several threads at once: HDF5 is not thread-safe.

@@ -24,6 +24,7 @@ struct QuantizeJob {
   int threads = 1;                           // of the calibration; does not change the result
   bool force = false;                        // overwrite whatever is there
   bool dry_run = false;                      // write nothing, calibrate nothing
+  int gpu_number = 0;                        // a documented option that quantization, on the CPU, has no use for
 
   /// Throws UsageError naming the option.
   void validate() const;
@@ -41,6 +42,9 @@ struct QuantizeOutcome {
   std::int64_t checkpoint_bytes = 0;  // of best_checkpoint, which may hold the optimizer's state too
   std::int64_t output_bytes = 0;      // of the quantized file; of its tensors in a dry run
 };
+
+/// The options, each with its flag; they refer to `job`.
+OptionList list_options(QuantizeJob& job);
 
 /// Throws UsageError, FileError (also when something else lies at output_path and `force` is not set), FormatError,
 /// WorkError, Interrupted. Nothing is left at output_path unless the file is whole.

@@ -6,6 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "brainquant/support/enum_names.h"
+#include "brainquant/support/option_list.h"
+
 namespace brainquant {
 
 enum class QuantizationType { dynamic_range, static_per_tensor, static_per_channel };
@@ -16,6 +19,16 @@ enum class DayLayers { quantize, keep_float };
 
 // Names as in flags and files: "dynamic" "static" "static_per_channel"; "qint8" "float16"; "per_tensor" "per_channel";
 // "minmax" "percentile" "histogram"; "quantize" "float". parse_* throw UsageError on any other name.
+template <>
+std::span<const EnumName<QuantizationType>> enum_names();
+template <>
+std::span<const EnumName<Dtype>> enum_names();
+template <>
+std::span<const EnumName<Granularity>> enum_names();
+template <>
+std::span<const EnumName<ObserverKind>> enum_names();
+template <>
+std::span<const EnumName<DayLayers>> enum_names();
 std::string name_of(QuantizationType value);
 std::string name_of(Dtype value);
 std::string name_of(Granularity value);
@@ -45,7 +58,13 @@ struct QuantizationOptions {
   ObserverKind effective_observer() const;
   /// "dynamic_qint8", "dynamic_float16", "static_qint8", "static_per_channel_qint8".
   std::string method_name() const;
+  /// The method's name and every option that is not as by default, in the order of list_options(): "static_qint8",
+  /// "static_qint8-histogram-float_days-n200". Two variants never have the same name.
+  std::string variant_name() const;
 };
+
+/// The options, each with its flag; they refer to `options`.
+OptionList list_options(QuantizationOptions& options);
 
 /// The four documented methods, in the document's order.
 std::vector<QuantizationOptions> all_methods();

@@ -11,6 +11,9 @@ namespace brainquant {
 /// capitals, a row of asterisks where there is none.
 std::string example_text(const SentenceExample& example);
 
+/// What the training run measured (ModelFacts::val_per), and how far it can be compared.
+std::string training_per_text(double val_per);
+
 /// Error rates in total, by corpus and by session; a few sentences that went wrong; times; what ran where.
 std::string evaluation_text(const EvaluationSummary& summary);
 

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "brainquant/model/checkpoint.h"
 #include "brainquant/quantization/quantized_model.h"
 #include "brainquant/runtime/engine.h"
+#include "brainquant/support/option_list.h"
 
 namespace brainquant {
 
@@ -22,6 +24,17 @@ struct EngineOptions {
   /// `threads`, or the number of cores that this process may use.
   int effective_threads() const;
 };
+
+/// The options, each with its flag; they refer to `options`.
+OptionList list_options(EngineOptions& options);
+
+/// What would run a model of this dtype (none: the fp32 baseline), without opening it.
+struct ResolvedEngine {
+  std::string engine;        // as Engine::name()
+  std::string instructions;  // as Engine::instructions()
+};
+/// Throws UsageError as make_engine() does.
+ResolvedEngine resolve_engine(std::optional<Dtype> dtype, const EngineOptions& options);
 
 /// INT8 models run in any engine; FP16 ones in "libtorch" only (UsageError otherwise).
 std::unique_ptr<Engine> make_engine(const QuantizedModel& model, const EngineOptions& options);

@@ -1,0 +1,63 @@
+// The methods side by side, against the fp32 baseline.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "brainquant/evaluation/bootstrap.h"
+#include "brainquant/experiment/experiment.h"
+
+namespace brainquant {
+
+/// How far a method's logits are from the baseline's, over all steps of all trials.
+struct LogitsDifference {
+  std::int64_t steps = 0;
+  double sqnr_db = 0;            // 10 log10(sum of ref^2 / sum of (ref - other)^2); infinity when they are equal
+  double agreement_percent = 0;  // steps whose argmax is the same
+};
+
+/// Reads two files of logits trial by trial. Throws FileError, FormatError (not the same trials and shapes).
+LogitsDifference compare_logits(const std::filesystem::path& reference, const std::filesystem::path& other,
+                                const RunContext& context = {});
+
+struct ComparedMethod {
+  MethodOutcome outcome;
+  // Against the baseline; none for the baseline itself, and when either failed.
+  std::optional<RateDifference> per_difference;  // points; none for test
+  std::optional<RateDifference> wer_difference;  // points; none without a language model
+  std::optional<LogitsDifference> logits;
+
+  double compression() const;  // fp32 bytes / bytes
+};
+
+struct Comparison {
+  std::string tool_version;
+  std::string eval_type;
+  bool for_testing = false;
+  std::vector<ComparedMethod> methods;  // the baseline first
+
+  bool all_succeeded() const;
+  /// The first method that succeeded, for facts that all share; null if none did.
+  const EvaluationSummary* any_evaluation() const;
+};
+
+/// Sets every method against the first one. Throws what compare_logits throws; WorkError if two evaluations are not of
+/// the same trials.
+Comparison compare_methods(std::vector<MethodOutcome> outcomes, const ExperimentOptions& options,
+                           const RunContext& context = {});
+
+/// The baseline and the four documented methods, each with the options that apply to it taken from `common` (observer,
+/// day_layers, calibration_samples).
+std::vector<Method> documented_methods(const QuantizationOptions& common);
+
+/// Runs the methods one after the other and compares them; a failed one does not stop the others. The locks of all
+/// methods are held until `publish`, which gets the comparison under a lock of its own, returns: what it writes is of the
+/// files that lie there. Throws what run_method() throws.
+Comparison run_comparison(const ExperimentOptions& options, const std::vector<Method>& methods,
+                          const std::function<void(const Comparison&)>& publish, const RunContext& context = {});
+
+}  // namespace brainquant

@@ -1,0 +1,24 @@
+// A comparison and a single experiment for people and programs.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "brainquant/experiment/comparison.h"
+
+namespace brainquant {
+
+// Text and Markdown are for people; CSV has one row a method; JSON is docs/results-schema.md's.
+std::string comparison_text(const Comparison& comparison);
+std::string comparison_markdown(const Comparison& comparison);
+std::string comparison_csv(const Comparison& comparison);
+std::string comparison_json(const Comparison& comparison);
+
+/// comparison.md, comparison.csv and comparison.json in `folder`.
+void write_comparison(const Comparison& comparison, const std::filesystem::path& folder);
+
+/// One method's summary in a line, and its JSON (schema brainquant/experiment).
+std::string experiment_line(const MethodOutcome& outcome);
+std::string experiment_json(const MethodOutcome& outcome);
+
+}  // namespace brainquant

@@ -1,0 +1,120 @@
+#include "brainquant/experiment/comparison.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "brainquant/support/error.h"
+#include "brainquant/version.h"
+
+namespace brainquant {
+
+namespace {
+
+template <typename Counts>
+RateDifference difference(const EvaluationSummary& baseline, const EvaluationSummary& other, Counts counts) {
+  if (baseline.trials.size() != other.trials.size()) {
+    throw WorkError(
+        fmt::format("{} and {} were not evaluated on the same trials", baseline.model.method, other.model.method));
+  }
+  std::vector<PairedCounts> pairs;
+  for (std::size_t i = 0; i < baseline.trials.size(); ++i) {
+    if (baseline.trials[i].label != other.trials[i].label) {
+      throw WorkError(fmt::format("{} and {} were not evaluated on the same trials: {} and {}", baseline.model.method,
+                                  other.model.method, baseline.trials[i].label, other.trials[i].label));
+    }
+    pairs.push_back(counts(baseline.trials[i], other.trials[i]));
+  }
+  return paired_bootstrap(pairs);
+}
+
+void set_against(const MethodOutcome& baseline, ComparedMethod& method, const RunContext& context) {
+  const EvaluationSummary& a = baseline.evaluation;
+  const EvaluationSummary& b = method.outcome.evaluation;
+  if (a.per && b.per) {
+    method.per_difference = difference(a, b, [](const TrialScore& x, const TrialScore& y) {
+      return PairedCounts{x.distance, y.distance, x.true_length};
+    });
+  }
+  if (a.wer && b.wer) {
+    method.wer_difference = difference(a, b, [](const TrialScore& x, const TrialScore& y) {
+      return PairedCounts{x.word_distance, y.word_distance, x.true_words};
+    });
+  }
+  method.logits = compare_logits(baseline.logits, method.outcome.logits, context);
+}
+
+}  // namespace
+
+double ComparedMethod::compression() const {
+  const ModelFacts& model = outcome.evaluation.model;
+  return model.bytes > 0 ? static_cast<double>(model.fp32_bytes) / static_cast<double>(model.bytes) : 0;
+}
+
+bool Comparison::all_succeeded() const {
+  return std::all_of(methods.begin(), methods.end(), [](const ComparedMethod& m) { return m.outcome.succeeded; });
+}
+
+const EvaluationSummary* Comparison::any_evaluation() const {
+  for (const ComparedMethod& method : methods) {
+    if (method.outcome.succeeded) return &method.outcome.evaluation;
+  }
+  return nullptr;
+}
+
+Comparison compare_methods(std::vector<MethodOutcome> outcomes, const ExperimentOptions& options,
+                           const RunContext& context) {
+  Comparison comparison;
+  comparison.tool_version = kVersion;
+  comparison.eval_type = name_of(options.data.split);
+  comparison.for_testing = options.data.leaves_trials_out();
+  for (MethodOutcome& outcome : outcomes) {
+    ComparedMethod method;
+    method.outcome = std::move(outcome);
+    comparison.methods.push_back(std::move(method));
+  }
+  for (std::size_t i = 1; i < comparison.methods.size(); ++i) {
+    const MethodOutcome& baseline = comparison.methods.front().outcome;
+    if (baseline.succeeded && comparison.methods[i].outcome.succeeded) {
+      set_against(baseline, comparison.methods[i], context);
+    }
+  }
+  return comparison;
+}
+
+std::vector<Method> documented_methods(const QuantizationOptions& common) {
+  std::vector<Method> methods(1);
+  for (QuantizationOptions options : all_methods()) {
+    options.day_layers = common.day_layers;
+    options.calibration_samples = common.calibration_samples;
+    if (options.is_static()) options.observer = common.observer;
+    methods.push_back({options});
+  }
+  return methods;
+}
+
+Comparison run_comparison(const ExperimentOptions& given, const std::vector<Method>& methods,
+                          const std::function<void(const Comparison&)>& publish, const RunContext& context) {
+  for (const Method& method : methods) {
+    if (method.quantization) method.quantization->validate();
+  }
+  const ExperimentOptions options = resolved(given, context);
+  // Nothing is done for the first method if the last one's results are another model's.
+  for (const Method& method : methods) refuse_results_of_another_model(options, method, context);
+  std::vector<RunLock> locks;
+  std::vector<MethodOutcome> outcomes;
+  const auto total = static_cast<std::int64_t>(methods.size());
+  for (const Method& method : methods) {
+    context.cancel.check();
+    context.progress.update("methods", static_cast<std::int64_t>(outcomes.size()), total);
+    locks.push_back(lock_method(options, method, context));
+    outcomes.push_back(run_method(options, method, locks.back(), context));
+  }
+  context.progress.update("methods", total, total);
+  Comparison comparison = compare_methods(std::move(outcomes), options, context);
+  const RunLock lock = lock_comparison(options, context);
+  publish(comparison);
+  return comparison;
+}
+
+}  // namespace brainquant

@@ -1,0 +1,74 @@
+#include <fmt/format.h>
+
+#include "brainquant/experiment/experiment.h"
+#include "brainquant/support/error.h"
+#include "brainquant/support/sha256.h"
+
+namespace brainquant {
+
+namespace fs = std::filesystem;
+
+void ExperimentOptions::validate() const {
+  EvaluationOptions evaluation;
+  evaluation.data = data;
+  evaluation.engine = engine;
+  evaluation.language_model = language_model;
+  evaluation.batch_size = batch_size;
+  evaluation.step_latency = step_latency;
+  evaluation.validate();
+  if (calibration_batch_size < 1) {
+    throw UsageError(fmt::format("--calibration_batch_size: found {}, expected at least 1", calibration_batch_size));
+  }
+}
+
+fs::path ExperimentOptions::effective_output_dir() const {
+  if (!output_dir.empty()) return output_dir;
+  // "MODEL/" and "MODEL" are the same folder.
+  const fs::path model = fs::absolute(model_path).lexically_normal();
+  return model.has_filename() ? model.parent_path() : model.parent_path().parent_path();
+}
+
+fs::path ExperimentOptions::results_dir() const { return effective_output_dir() / "quantization_results"; }
+
+OptionList list_options(ExperimentOptions& options) {
+  OptionList list;
+  list.add("model_path", options.model_path, "Folder of the trained model").is_required();
+  list.add("output_dir", options.output_dir, "Where results go; default: the parent of --model_path");
+  list.add(list_data_options(options.data));
+  list.add(list_selection_options(options.data));
+  list.add(list_options(options.engine));
+  list.add("batch_size", options.batch_size, "Trials that the engine gets at once").that_decides(Decides::decoding);
+  list.add("calibration_batch_size", options.calibration_batch_size, "Static types: trials in memory at once");
+  list.add(list_options(options.language_model));
+  list.add("force", options.force, "Do finished work again, and replace another model's results");
+  list.add("no_wait", options.no_wait, "Fail instead of waiting for another run that is at work on a method");
+  return list;
+}
+
+std::string Method::name() const { return quantization ? quantization->variant_name() : "fp32"; }
+
+std::string results_stem(const ExperimentOptions& options, const Method& method) {
+  constexpr std::size_t kLongestSelection = 60;
+  DatasetOptions data;
+  const OptionList list = list_selection_options(data).without({"eval_type"});
+  data = options.data;
+  std::string selection = list.suffix(Decides::decoding);
+  if (selection.size() > kLongestSelection || selection.find('/') != std::string::npos) {
+    selection = "-of_" + sha256_of_bytes(selection.data(), selection.size()).substr(0, 16);
+  }
+  return fmt::format("{}_{}{}", method.name(), name_of(options.data.split), selection);
+}
+
+RunLock lock_method(const ExperimentOptions& options, const Method& method, const RunContext& context) {
+  return RunLock(options.results_dir() / "locks" / (method.name() + ".lock"),
+                 fmt::format("{} in {}", method.name(), options.effective_output_dir().string()),
+                 options.no_wait ? WhenLocked::refuse : WhenLocked::wait, context);
+}
+
+RunLock lock_comparison(const ExperimentOptions& options, const RunContext& context) {
+  return RunLock(options.results_dir() / "locks" / "comparison.lock",
+                 fmt::format("the comparison in {}", options.effective_output_dir().string()),
+                 options.no_wait ? WhenLocked::refuse : WhenLocked::wait, context);
+}
+
+}  // namespace brainquant

@@ -1,0 +1,21 @@
+#include "brainquant/model/dataset.h"
+#include "brainquant/quantization/quantize_job.h"
+
+namespace brainquant {
+
+OptionList list_options(QuantizeJob& job) {
+  OptionList list;
+  list.add("model_path", job.model_path, "Folder of the trained model").is_required();
+  list.add("output_path", job.output_path, "Quantized file to write; args.yaml goes beside it").is_required();
+  list.add(list_options(job.options));
+  list.add("data_dir", job.data_dir, "Static types: data set whose train files calibrate");
+  list.add("csv_path", job.csv_path, "CSV that names each block's corpus");
+  list.add("gpu_number", job.gpu_number, "Accepted; quantization runs on the CPU");
+  list.add("calibration_batch_size", job.calibration_batch_size, "Static types: trials in memory at once");
+  list.add("threads", job.threads, "Threads; 0: all cores that the process may use");
+  list.add("force", job.force, "Overwrite whatever is at --output_path");
+  list.add("dry_run", job.dry_run, "Show what would be written, tensor by tensor, and write nothing");
+  return list;
+}
+
+}  // namespace brainquant

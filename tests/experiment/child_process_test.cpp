@@ -1,0 +1,86 @@
+#include "brainquant/experiment/child_process.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <thread>
+
+#include "brainquant/support/error.h"
+#include "brainquant/support/run_lock.h"
+#include "io/scratch_folder.h"
+
+namespace brainquant {
+namespace {
+
+namespace fs = std::filesystem;
+
+ChildProcess shell(const std::string& script, const fs::path& log) { return {"/bin/sh", {"-c", script}, log}; }
+
+// Ended, if perhaps not yet waited for by the process that inherited it.
+bool has_ended(pid_t pid) {
+  const std::string stat = bytes_of(fs::path("/proc") / std::to_string(pid) / "stat");
+  const std::size_t at = stat.rfind(") ");
+  return at == std::string::npos || stat[at + 2] == 'Z';
+}
+
+TEST(ChildProcess, ReportsExitCodesOutputAndMemory) {
+  const ScratchFolder scratch;
+  const ChildResult child = run_child(shell("echo out; echo err >&2; exit 3", scratch / "log"));
+  EXPECT_EQ(child.exit_code, 3);
+  EXPECT_EQ(bytes_of(scratch / "log"), "out\nerr\n");
+  EXPECT_GT(child.peak_memory_bytes, 100'000);
+  EXPECT_EQ(run_child(shell("kill -9 $$", scratch / "log")).exit_code, 128 + 9);
+  EXPECT_THROW(run_child({"/nowhere/program", {}, scratch / "log"}), WorkError);
+  EXPECT_THROW(run_child({"/bin/sh", {}, "/nowhere/log"}), FileError);
+}
+
+TEST(ChildProcess, HandsItsErrorOverInAFile) {
+  const ScratchFolder scratch;
+  const std::string script = "printf 'x: is not there' >\"$" + std::string(kErrorFileVariable) + "\"; exit 1";
+  EXPECT_EQ(run_child(shell(script, scratch / "log")).error, "x: is not there");
+  // What one says is never taken for the next one's.
+  EXPECT_EQ(run_child(shell("exit 1", scratch / "log")).error, "");
+  EXPECT_FALSE(fs::exists(scratch / "log.error"));
+}
+
+TEST(ChildProcess, CancellingInterruptsIt) {
+  const ScratchFolder scratch;
+  Log log;
+  Progress progress;
+  CancelToken cancel;
+  cancel.cancel();
+  EXPECT_THROW(run_child(shell("trap 'echo stopped; exit 1' INT; while :; do sleep 0.05; done", scratch / "log"),
+                         RunContext(log, progress, cancel)),
+               Interrupted);
+}
+
+// A parent that is killed takes its child with it; until the child has ended, it keeps the parent's lock.
+TEST(ChildProcess, EndsWithItsParentAndKeepsTheLockUntilThen) {
+  const ScratchFolder scratch;
+  const fs::path lock_path = scratch / "a.lock";
+  const fs::path pid_file = scratch / "pid";
+  const pid_t parent = ::fork();
+  if (parent == 0) {
+    const RunLock lock(lock_path, "a", WhenLocked::refuse);
+    ChildProcess child = shell("trap 'sleep 0.3; exit 0' TERM; echo $$ >'" + pid_file.string() +
+                                   "'; while :; do sleep 0.05; done",
+                               scratch / "log");
+    child.inherited = {lock.descriptor()};
+    run_child(child);
+    ::_exit(0);
+  }
+  for (int i = 0; i < 500 && bytes_of(pid_file).empty(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  const pid_t child = std::stoi(bytes_of(pid_file));
+  ::kill(parent, SIGKILL);
+  ::waitpid(parent, nullptr, 0);
+  EXPECT_THROW(RunLock(lock_path, "a", WhenLocked::refuse), WorkError);
+  const RunLock lock(lock_path, "a", WhenLocked::wait);
+  EXPECT_TRUE(has_ended(child));
+}
+
+}  // namespace
+}  // namespace brainquant
