@@ -307,6 +307,32 @@ TEST(RunKeyOfAnExperiment, AChangedFieldMeansThatTheWorkIsDoneAgain) {
   }
 }
 
+// Whatever field of the recorded key is another one, the work is done again, and the log names the field.
+TEST(RunKeyOfAnExperiment, EveryFieldOfTheRecordDecides) {
+  const OwnStudy study;
+  const Flags flags = study.experiment() + Flags{"--quantization_type", "static", "--calibration_samples", "2",
+                                                 "--sessions", "t15.2023.08.11"};
+  ASSERT_EQ(study.run("run_quantization_experiment", flags).exit_code, 0);
+  const fs::path record =
+      study / "out/quantization_results/state/static_qint8-n2_val-of_t15.2023.08.11.json";
+  const nlohmann::json key = json_in(record)["key"];
+  EXPECT_GE(key.size(), 20U) << key;
+  for (const auto& [field, value] : key.items()) {
+    nlohmann::json changed = json_in(record);
+    changed["key"] = key;
+    changed["key"][field] = "another";
+    write_bytes(record, changed.dump());
+    const ProgramResult run = study.run("run_quantization_experiment", flags);
+    EXPECT_EQ(run.exit_code, 0) << run.err;
+    if (field == "language_model") {  // results with words serve a run without
+      EXPECT_TRUE(contains(run.err, "finished by an earlier run")) << run.err;
+      continue;
+    }
+    EXPECT_TRUE(contains(run.err, field + " was another, is ")) << run.err;
+    EXPECT_TRUE(contains(run.err, "doing it again")) << run.err;
+  }
+}
+
 TEST(RunKeyOfAnExperiment, ARetrainedCheckpointIsEvaluatedAgainAndTheLogSaysSo) {
   const OwnStudy study;
   ASSERT_EQ(study.run("run_quantization_experiment", study.experiment()).exit_code, 0);

@@ -129,6 +129,22 @@ TEST_F(ComparisonTest, OtherTrialsCantBeCompared) {
   EXPECT_THROW(compare({outcome("fp32", 4, {1, 1}, scratch_ / "a.h5"), other}), WorkError);
 }
 
+TEST(Times, SayTheirSpreadAndABusyMachine) {
+  EvaluationSummary summary;
+  summary.timing = {4, 60, 0.4, 0.6, 0.1, 90, 101, 112, 0.62};
+  const std::string busy = evaluation_text(summary);
+  EXPECT_NE(busy.find("median 101.00, 10 to 90 % of the trials 90.00 to 112.00"), std::string::npos) << busy;
+  EXPECT_NE(busy.find("a core for only 62 % of that time"), std::string::npos) << busy;
+  summary.timing.core_share = 0.97;
+  EXPECT_EQ(evaluation_text(summary).find("busy"), std::string::npos);
+}
+
+TEST(TrainingPer, SaysHowFarItCanBeCompared) {
+  const std::string text = training_per_text(0.099);
+  EXPECT_NE(text.find("9.90 %"), std::string::npos);
+  EXPECT_NE(text.find("only roughly comparable"), std::string::npos);
+}
+
 TEST(TextTable, AlignsAndEscapes) {
   TextTable table({{"name", TextTable::Align::left}, {"value"}});
   table.add_row({"a|b", "1"});
