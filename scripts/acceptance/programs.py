@@ -55,4 +55,4 @@ class Programs:
         """`out` gets results.csv and results.json."""
         return ["--model_path", model, "--data_dir", data, "--csv_path", csv, "--eval_type", "val", "--skip_lm",
                 "--gpu_number", -1, "--threads", self.threads, "--output_csv", out / "results.csv",
-                "--output_json", out / "results.json"]
+                "--output_json", out / "results.json", "--force"]

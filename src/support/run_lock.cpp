@@ -87,6 +87,11 @@ RunLock::RunLock(fs::path path, const std::string& what, WhenLocked when, const 
     Descriptor file(open_lock_file(path_));
     while (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
       if (errno == EINTR) continue;
+      if (errno == ENOSYS || errno == EOPNOTSUPP || errno == ENOLCK) {
+        context.log.warning(fmt::format("{}: this file system has no locks ({}); nothing keeps two runs here apart",
+                                        path_.string(), std::strerror(errno)));
+        break;
+      }
       if (errno != EWOULDBLOCK) refuse(path_, "cannot lock");
       const std::string held = fmt::format("{} is held by another run ({})", what, holder(file.get()));
       if (when == WhenLocked::refuse) throw WorkError(held);
