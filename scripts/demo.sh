@@ -10,7 +10,7 @@ scripts/build.sh release quantize_model evaluate_quantized_model test_all_quanti
 say "a small decoder and its data, in ./demo"
 .venv/bin/python scripts/demo/make_demo.py demo
 say "an English language model, in ./demo/lm"
-[ -e demo/lm/words.txt ] && [ -e demo/lm/TLG.fst ] || scripts/build_lm.sh demo/lm
+if [ ! -e demo/lm/words.txt ] || [ ! -e demo/lm/TLG.fst ]; then scripts/build_lm.sh demo/lm; fi
 say "the four methods"
 status=0
 build/release/bin/test_all_quantization_methods \

@@ -1,7 +1,7 @@
 # Shared by the scripts in this folder, which source it. Sets `root`, the project's folder, and goes there.
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
-cd "$root"
+cd "$root" || exit
 
 say() { printf '== %s\n' "$*"; }
 fail() {

@@ -1,7 +1,6 @@
 """Makes the folder of a language model: see scripts/build_lm.sh, which runs this in the project's Python."""
 
 import argparse
-import math
 import os
 import pathlib
 import shutil

@@ -18,7 +18,6 @@ sys.path.insert(0, str(root / "scripts" / "lm"))
 
 import kaldifst  # noqa: E402
 
-import arpa  # noqa: E402
 import build_lm  # noqa: E402
 import english_bigram  # noqa: E402
 import english_counts  # noqa: E402
