@@ -26,7 +26,8 @@ int main(int argc, char** argv) {
     const Method method{quantization};
     const auto json = options.results_dir() / fmt::format("experiment_{}.json", results_stem(options, method));
     const MethodOutcome outcome = run_experiment(
-        options, method, [&](const MethodOutcome& done) { write_file_atomically(json, experiment_json(done)); }, context);
+        options, method, [&](const MethodOutcome& done) { write_file_atomically(json, experiment_json(done)); },
+        context);
     fmt::print("{}\nresults: {}\n", experiment_line(outcome), json.string());
     return kExitSuccess;
   };

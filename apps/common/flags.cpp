@@ -10,7 +10,8 @@ namespace {
 CLI::Option* add_flag(CLI::App& parser, const Option& option) {
   const std::string flag = "--" + option.name;
   if (option.is_switch()) {
-    return parser.add_flag_callback(flag, [set = option.set] { set("true"); }, option.help);
+    return parser.add_flag_callback(
+        flag, [set = option.set] { set("true"); }, option.help);
   }
   if (option.takes_several) {
     const auto set = [set = option.set](const std::vector<std::string>& values) {

@@ -35,8 +35,9 @@ struct Places {
   Places(const ExperimentOptions& options, const Method& method)
       : output_dir(options.effective_output_dir()),
         stem(results_stem(options, method)),
-        model_file(method.quantization ? output_dir / ("quantized_" + method.name()) / "checkpoint" / "quantized_model.pt"
-                                       : options.model_path),
+        model_file(method.quantization
+                       ? output_dir / ("quantized_" + method.name()) / "checkpoint" / "quantized_model.pt"
+                       : options.model_path),
         json(options.results_dir() / (stem + ".json")),
         csv(options.results_dir() / (stem + ".csv")),
         logits(options.results_dir() / "logits" / (stem + ".h5")),
@@ -111,8 +112,8 @@ RunKey MethodRun::evaluation_key() const {
   DecodingSettings settings;
   settings.data = options_.data;
   settings.engine = engine_options();
-  settings.resolved = resolve_engine(
-      method_.quantization ? std::optional(method_.quantization->dtype) : std::nullopt, settings.engine);
+  settings.resolved =
+      resolve_engine(method_.quantization ? std::optional(method_.quantization->dtype) : std::nullopt, settings.engine);
   settings.batch_size = options_.batch_size;
   settings.step_latency = options_.step_latency;
   settings.data_fingerprint = fingerprint_of(args_.config, options_.data, options_.data.split, context_);
@@ -171,10 +172,10 @@ ChildResult MethodRun::run_program(const std::string& name, const std::vector<st
   ChildProcess child{sibling_executable(name), arguments, places_.log, {lock_.descriptor()}};
   ChildResult result = run_child(child, context_);
   if (result.exit_code == 0) return result;
-  throw WorkError(fmt::format(
-      "{} {} (exit code {}){}", name,
-      result.exit_code > 128 ? fmt::format("was ended by signal {}", result.exit_code - 128) : "failed",
-      result.exit_code, result.error.empty() ? "; see " + places_.log.string() : ": " + result.error));
+  throw WorkError(
+      fmt::format("{} {} (exit code {}){}", name,
+                  result.exit_code > 128 ? fmt::format("was ended by signal {}", result.exit_code - 128) : "failed",
+                  result.exit_code, result.error.empty() ? "; see " + places_.log.string() : ": " + result.error));
 }
 
 std::vector<std::string> MethodRun::quantize_arguments() const {
@@ -238,13 +239,14 @@ void MethodRun::check_results(const RunKey& key) const {
   const auto refuse = [&](const std::string& problem) {
     throw WorkError(fmt::format("{}: {}; run it again", places_.json.string(), problem));
   };
-  const std::string model_sha256 = method_.quantization ? sha256_of_file(places_.model_file)
-                                                        : key.value("checkpoint_sha256");
+  const std::string model_sha256 =
+      method_.quantization ? sha256_of_file(places_.model_file) : key.value("checkpoint_sha256");
   if (evaluation.model.sha256 != model_sha256) refuse("the results are of another model file than lies there");
   // An evaluation does not read the calibration data; which file it opened is checked above.
   const RunKey asked = key.without({kCalibrationDataField});
   const RunKey evaluated = evaluation.run_key.without({kModelField});
-  if (const auto difference = asked.difference(evaluated)) refuse("it was evaluated otherwise than asked: " + *difference);
+  if (const auto difference = asked.difference(evaluated))
+    refuse("it was evaluated otherwise than asked: " + *difference);
 }
 
 void MethodRun::do_work(const RunKey& key) {
@@ -298,9 +300,10 @@ void refuse_results_of_another_model(const ExperimentOptions& options, const Met
   const Places places(options, method);
   const std::string own = recorded_model_path(options.model_path, places.output_dir);
   const auto refuse = [&](const fs::path& path, const std::string& whose) {
-    throw FileError(path.string(),
-                    fmt::format("is there already and {}, not of {}; name another --output_dir, or replace it by --force",
-                                whose, options.model_path.string()));
+    throw FileError(
+        path.string(),
+        fmt::format("is there already and {}, not of {}; name another --output_dir, or replace it by --force", whose,
+                    options.model_path.string()));
   };
   std::error_code ignored;
   const auto check = [&](const fs::path& file, const fs::path& record) {

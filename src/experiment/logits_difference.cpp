@@ -4,8 +4,8 @@
 #include <limits>
 
 #include "brainquant/decoding/phonemes.h"
-#include "brainquant/io/hdf5_logits.h"
 #include "brainquant/experiment/comparison.h"
+#include "brainquant/io/hdf5_logits.h"
 #include "brainquant/support/error.h"
 
 namespace brainquant {

@@ -299,8 +299,8 @@ TEST_F(LanguageModelRun, RedisThatDiesIsAnErrorWithThePhonemesSaved) {
 }
 
 TEST_F(LanguageModelRun, AbsentRedisIsAnErrorBeforeAnyTrial) {
-  const ProgramResult run = run_program(
-      "evaluate_quantized_model", flags(std::to_string(free_port())) + Flags{"--lm", "redis"}, scratch_.path());
+  const ProgramResult run = run_program("evaluate_quantized_model",
+                                        flags(std::to_string(free_port())) + Flags{"--lm", "redis"}, scratch_.path());
   expect_one_error(run, 1, "127.0.0.1");
   EXPECT_NE(run.errors()[0].find("--lm wfst"), std::string::npos) << run.err;
   EXPECT_NE(run.errors()[0].find("--skip_lm"), std::string::npos) << run.err;

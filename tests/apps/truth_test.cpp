@@ -33,8 +33,13 @@ class OwnStudy {
             "-1"};
   }
   Flags experiment(const std::string& model = "models/seed1") const {
-    return Flags{"--model_path", (folder_ / model).string(), "--output_dir", (folder_ / "out").string(), "--skip_lm",
-                 "--threads", "1"} +
+    return Flags{"--model_path",
+                 (folder_ / model).string(),
+                 "--output_dir",
+                 (folder_ / "out").string(),
+                 "--skip_lm",
+                 "--threads",
+                 "1"} +
            data();
   }
   ProgramResult run(const std::string& program, const Flags& flags) const {
@@ -54,17 +59,16 @@ void replace_in(const fs::path& path, const std::string& from, const std::string
   write_bytes(path, text.replace(at, from.size(), to));
 }
 
-void touch(const fs::path& path) {
-  fs::last_write_time(path, fs::last_write_time(path) + std::chrono::seconds(5));
-}
+void touch(const fs::path& path) { fs::last_write_time(path, fs::last_write_time(path) + std::chrono::seconds(5)); }
 
 // ---- variants, and runs side by side ----
 
 TEST(Variants, HaveFoldersAndResultsOfTheirOwn) {
   const OwnStudy study;
   const Flags histogram = study.experiment() + Flags{"--quantization_type", "static", "--observer", "histogram"};
-  ASSERT_EQ(study.run("run_quantization_experiment", study.experiment() + Flags{"--quantization_type", "static"}).exit_code,
-            0);
+  ASSERT_EQ(
+      study.run("run_quantization_experiment", study.experiment() + Flags{"--quantization_type", "static"}).exit_code,
+      0);
   const fs::path by_default = study / "out/quantized_static_qint8/checkpoint/quantized_model.pt";
   const std::string bytes = bytes_of(by_default);
   const std::string csv = bytes_of(study / "out/quantization_results/static_qint8_val.csv");
@@ -74,8 +78,7 @@ TEST(Variants, HaveFoldersAndResultsOfTheirOwn) {
   EXPECT_EQ(bytes_of(by_default), bytes);
   EXPECT_EQ(bytes_of(study / "out/quantization_results/static_qint8_val.csv"), csv);
   EXPECT_TRUE(fs::exists(study / "out/quantized_static_qint8-histogram/checkpoint/quantized_model.pt"));
-  const nlohmann::json json =
-      json_in(study / "out/quantization_results/experiment_static_qint8-histogram_val.json");
+  const nlohmann::json json = json_in(study / "out/quantization_results/experiment_static_qint8-histogram_val.json");
   EXPECT_EQ(json["method"], "static_qint8-histogram");
   EXPECT_EQ(json["evaluation"]["model"]["quantization"]["options"]["observer"], "histogram");
   EXPECT_GT(json["evaluation"]["model"]["quantization"]["calibration_trials"].size(), 0U);
@@ -142,8 +145,9 @@ TEST(Ownership, AnotherCheckpointIsRefusedWithBothNames) {
 TEST(Ownership, AFileThatNoExperimentMadeIsNotReplaced) {
   const OwnStudy study;
   const fs::path model = study / "out/quantized_dynamic_qint8/checkpoint/quantized_model.pt";
-  ASSERT_EQ(study.run("quantize_model", {"--model_path", (study / "models/seed1").string(), "--output_path",
-                                         model.string(), "--dtype", "float16"})
+  ASSERT_EQ(study
+                .run("quantize_model", {"--model_path", (study / "models/seed1").string(), "--output_path",
+                                        model.string(), "--dtype", "float16"})
                 .exit_code,
             0);
   const std::string bytes = bytes_of(model);
@@ -168,9 +172,10 @@ TEST(Ownership, AMovedStudyKeepsItsResults) {
 
 TEST(Ownership, ResultsWithWordsSurviveARunWithoutALanguageModel) {
   const OwnStudy study;
-  const Flags with_words = Flags{"--model_path", (study / "models/seed1").string(), "--output_dir",
-                                 (study / "out").string(), "--threads", "1", "--lm_dir",
-                                 std::string(BRAINQUANT_FIXTURES) + "/wfst/case1"} +
+  const Flags with_words = Flags{"--model_path", (study / "models/seed1").string(),
+                                 "--output_dir", (study / "out").string(),
+                                 "--threads",    "1",
+                                 "--lm_dir",     std::string(BRAINQUANT_FIXTURES) + "/wfst/case1"} +
                            study.data();
   const ProgramResult first = study.run("run_quantization_experiment", with_words);
   ASSERT_EQ(first.exit_code, 0) << first.err;
@@ -185,7 +190,8 @@ TEST(Ownership, ResultsWithWordsSurviveARunWithoutALanguageModel) {
 
 TEST(Ownership, UnusedLanguageModelOptionsAreNamed) {
   const OwnStudy study;
-  const ProgramResult run = study.run("run_quantization_experiment", study.experiment() + Flags{"--lm_dir", "somewhere"});
+  const ProgramResult run =
+      study.run("run_quantization_experiment", study.experiment() + Flags{"--lm_dir", "somewhere"});
   EXPECT_EQ(run.exit_code, 0) << run.err;
   EXPECT_TRUE(contains(run.err, "not used because of --skip_lm: --lm_dir")) << run.err;
 }
@@ -218,9 +224,10 @@ TEST(Evaluation, AFifoGetsTheResultsAndStaysAFifo) {
   ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
   std::string read;
   std::thread reader([&] { read = bytes_of(fifo); });
-  const ProgramResult run = study.run(
-      "evaluate_quantized_model",
-      Flags{"--model_path", (study / "models/seed1").string(), "--skip_lm", "--output_csv", fifo.string()} + study.data());
+  const ProgramResult run =
+      study.run("evaluate_quantized_model",
+                Flags{"--model_path", (study / "models/seed1").string(), "--skip_lm", "--output_csv", fifo.string()} +
+                    study.data());
   if (run.exit_code != 0) write_bytes(fifo, "");  // let the reader go
   reader.join();
   EXPECT_EQ(run.exit_code, 0) << run.err;
@@ -310,11 +317,10 @@ TEST(RunKeyOfAnExperiment, AChangedFieldMeansThatTheWorkIsDoneAgain) {
 // Whatever field of the recorded key is another one, the work is done again, and the log names the field.
 TEST(RunKeyOfAnExperiment, EveryFieldOfTheRecordDecides) {
   const OwnStudy study;
-  const Flags flags = study.experiment() + Flags{"--quantization_type", "static", "--calibration_samples", "2",
-                                                 "--sessions", "t15.2023.08.11"};
+  const Flags flags = study.experiment() + Flags{"--quantization_type", "static",        "--calibration_samples", "2",
+                                                 "--sessions",          "t15.2023.08.11"};
   ASSERT_EQ(study.run("run_quantization_experiment", flags).exit_code, 0);
-  const fs::path record =
-      study / "out/quantization_results/state/static_qint8-n2_val-of_t15.2023.08.11.json";
+  const fs::path record = study / "out/quantization_results/state/static_qint8-n2_val-of_t15.2023.08.11.json";
   const nlohmann::json key = json_in(record)["key"];
   EXPECT_GE(key.size(), 20U) << key;
   for (const auto& [field, value] : key.items()) {
@@ -349,8 +355,14 @@ TEST(RunKeyOfAnEvaluation, AJournalOfAnotherKeyIsNotTaken) {
   const fs::path args = study / "models/seed1/checkpoint/args.yaml";
   const fs::path csv = study / "r.csv";
   // A run that is killed leaves a journal; one with a changed args.yaml begins anew and says which field it was.
-  const Flags skip = Flags{"--model_path", (study / "models/seed1").string(), "--output_csv", csv.string(), "--skip_lm",
-                           "--batch_size", "1", "--streaming"} +
+  const Flags skip = Flags{"--model_path",
+                           (study / "models/seed1").string(),
+                           "--output_csv",
+                           csv.string(),
+                           "--skip_lm",
+                           "--batch_size",
+                           "1",
+                           "--streaming"} +
                      study.data();
   const ScratchFolder scratch;
   RunningProgram first("evaluate_quantized_model", skip, scratch.path());
@@ -391,7 +403,8 @@ TEST(Signals, AnIgnoredHangUpStaysIgnored) {
   ::signal(SIGHUP, SIG_IGN);  // as nohup does; the program inherits it
   RunningProgram program("run_quantization_experiment", study.experiment(), scratch.path());
   ::signal(SIGHUP, SIG_DFL);
-  while (!fs::exists(study / "out/quantization_results/locks")) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  while (!fs::exists(study / "out/quantization_results/locks"))
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   program.send(SIGHUP);
   EXPECT_EQ(program.wait().exit_code, 0);
 }

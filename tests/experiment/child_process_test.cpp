@@ -66,14 +66,15 @@ TEST(ChildProcess, EndsWithItsParentAndKeepsTheLockUntilThen) {
   const pid_t parent = ::fork();
   if (parent == 0) {
     const RunLock lock(lock_path, "a", WhenLocked::refuse);
-    ChildProcess child = shell("trap 'sleep 0.3; exit 0' TERM; echo $$ >'" + pid_file.string() +
-                                   "'; while :; do sleep 0.05; done",
-                               scratch / "log");
+    ChildProcess child =
+        shell("trap 'sleep 0.3; exit 0' TERM; echo $$ >'" + pid_file.string() + "'; while :; do sleep 0.05; done",
+              scratch / "log");
     child.inherited = {lock.descriptor()};
     run_child(child);
     ::_exit(0);
   }
-  for (int i = 0; i < 500 && bytes_of(pid_file).empty(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  for (int i = 0; i < 500 && bytes_of(pid_file).empty(); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
   const pid_t child = std::stoi(bytes_of(pid_file));
   ::kill(parent, SIGKILL);
   ::waitpid(parent, nullptr, 0);

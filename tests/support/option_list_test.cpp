@@ -63,9 +63,12 @@ TEST(OptionList, SettingReadsTheFieldsAndRefusesNonsense) {
   EXPECT_EQ(fields.sessions, (std::vector<std::string>{"a", "b"}));
   EXPECT_EQ(fields.count, -7);
   EXPECT_TRUE(fields.fast);
-  for (const auto& [name, text] : std::vector<std::pair<std::string, std::string>>{
-           {"colour", "blue"}, {"beam", "wide"}, {"count", "1.5"}, {"count", "9999999999999999999"}, {"count", ""},
-           {"fast", "maybe"}}) {
+  for (const auto& [name, text] : std::vector<std::pair<std::string, std::string>>{{"colour", "blue"},
+                                                                                   {"beam", "wide"},
+                                                                                   {"count", "1.5"},
+                                                                                   {"count", "9999999999999999999"},
+                                                                                   {"count", ""},
+                                                                                   {"fast", "maybe"}}) {
     try {
       list.at(name).set(text);
       FAIL() << name << " took " << text;

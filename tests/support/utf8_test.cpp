@@ -18,9 +18,9 @@ TEST(Utf8, EveryOtherByteIsReplaced) {
   const std::string mark = "\ufffd";
   EXPECT_EQ(valid_utf8("caf\xe9"), "caf" + mark);
   EXPECT_EQ(valid_utf8("\xff\xfe!"), mark + mark + "!");
-  EXPECT_EQ(valid_utf8("\xc3"), mark);                      // cut off
-  EXPECT_EQ(valid_utf8("\xc0\xaf"), mark + mark);           // an overlong '/'
-  EXPECT_EQ(valid_utf8("\xed\xa0\x80x"), mark + mark + mark + "x");  // half of a surrogate pair
+  EXPECT_EQ(valid_utf8("\xc3"), mark);                                   // cut off
+  EXPECT_EQ(valid_utf8("\xc0\xaf"), mark + mark);                        // an overlong '/'
+  EXPECT_EQ(valid_utf8("\xed\xa0\x80x"), mark + mark + mark + "x");      // half of a surrogate pair
   EXPECT_EQ(valid_utf8("\xf4\x90\x80\x80"), mark + mark + mark + mark);  // beyond U+10FFFF
 }
 

@@ -17,8 +17,8 @@ inline constexpr const char* kErrorFileVariable = "BRAINQUANT_ERROR_FILE";
 struct ChildProcess {
   std::filesystem::path program;
   std::vector<std::string> arguments;
-  std::filesystem::path log;            // gets its stdout and stderr, appended
-  std::vector<int> inherited = {};      // descriptors that stay open in it, such as a RunLock's
+  std::filesystem::path log;        // gets its stdout and stderr, appended
+  std::vector<int> inherited = {};  // descriptors that stay open in it, such as a RunLock's
 };
 
 struct ChildResult {
@@ -28,10 +28,10 @@ struct ChildResult {
   double seconds = 0;
 };
 
-/// Runs a program and waits for it. It ends with this process, however this one ends (SIGTERM, by the kernel). Cancelling
-/// passes SIGINT on, waits for the program to end (10 s, then SIGKILL) and throws Interrupted. Throws FileError if the
-/// log can't be opened, WorkError if the program can't be started. To be called on the main thread: the kernel counts
-/// the end of the thread that started a program as the end of its parent.
+/// Runs a program and waits for it. It ends with this process, however this one ends (SIGTERM, by the kernel).
+/// Cancelling passes SIGINT on, waits for the program to end (10 s, then SIGKILL) and throws Interrupted. Throws
+/// FileError if the log can't be opened, WorkError if the program can't be started. To be called on the main thread:
+/// the kernel counts the end of the thread that started a program as the end of its parent.
 ChildResult run_child(const ChildProcess& child, const RunContext& context = {});
 
 /// An executable of this project: beside the one that is running. Throws FileError if it isn't there.

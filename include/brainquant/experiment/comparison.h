@@ -55,8 +55,8 @@ Comparison compare_methods(std::vector<MethodOutcome> outcomes, const Experiment
 std::vector<Method> documented_methods(const QuantizationOptions& common);
 
 /// Runs the methods one after the other and compares them; a failed one does not stop the others. The locks of all
-/// methods are held until `publish`, which gets the comparison under a lock of its own, returns: what it writes is of the
-/// files that lie there. Throws what run_method() throws.
+/// methods are held until `publish`, which gets the comparison under a lock of its own, returns: what it writes is of
+/// the files that lie there. Throws what run_method() throws.
 Comparison run_comparison(const ExperimentOptions& options, const std::vector<Method>& methods,
                           const std::function<void(const Comparison&)>& publish, const RunContext& context = {});
 

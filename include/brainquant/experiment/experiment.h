@@ -66,8 +66,8 @@ struct MethodOutcome {
   EvaluationSummary evaluation;
 };
 
-/// OUTPUT_DIR/quantization_results/METHOD_SPLIT, to which ".json", ".csv" and so on are added. A selection of trials has
-/// results of its own: "static_qint8_val-first5".
+/// OUTPUT_DIR/quantization_results/METHOD_SPLIT, to which ".json", ".csv" and so on are added. A selection of trials
+/// has results of its own: "static_qint8_val-first5".
 std::string results_stem(const ExperimentOptions& options, const Method& method);
 
 /// The lock under which one method's files are written, and the one for comparison.*.
@@ -84,10 +84,10 @@ void refuse_results_of_another_model(const ExperimentOptions& options, const Met
 ExperimentOptions resolved(const ExperimentOptions& given, const RunContext& context = {});
 
 /// Quantizes into OUTPUT_DIR/quantized_NAME/checkpoint/quantized_model.pt and evaluates into the results folder, under
-/// `lock`, which the caller holds until everything that tells of the results has been written. Results of an earlier run
-/// are taken only if their run key is the same and their files are as they were left. A failure of the method is an
-/// outcome. `options` are resolved ones. Throws only Interrupted and what concerns all methods (UsageError; FileError, also of
-/// refuse_results_of_another_model(); FormatError of the checkpoint's args.yaml or the data).
+/// `lock`, which the caller holds until everything that tells of the results has been written. Results of an earlier
+/// run are taken only if their run key is the same and their files are as they were left. A failure of the method is an
+/// outcome. `options` are resolved ones. Throws only Interrupted and what concerns all methods (UsageError; FileError,
+/// also of refuse_results_of_another_model(); FormatError of the checkpoint's args.yaml or the data).
 MethodOutcome run_method(const ExperimentOptions& options, const Method& method, const RunLock& lock,
                          const RunContext& context = {});
 

@@ -1,5 +1,5 @@
-// The options of a program, each written once: its name, its help and the field that holds its value. Flags, --help, the
-// arguments for another program, run keys and the recorded configuration are all made from such a list.
+// The options of a program, each written once: its name, its help and the field that holds its value. Flags, --help,
+// the arguments for another program, run keys and the recorded configuration are all made from such a list.
 #pragma once
 
 #include <concepts>
@@ -69,19 +69,13 @@ OptionValue value_of(const std::string& field);
 OptionValue value_of(const std::filesystem::path& field);
 OptionValue value_of(const std::vector<std::string>& field);
 template <std::integral Field>
-  requires(!std::same_as<Field, bool>)
-OptionValue value_of(Field field) {
-  return static_cast<std::int64_t>(field);
-}
+requires(!std::same_as<Field, bool>) OptionValue value_of(Field field) { return static_cast<std::int64_t>(field); }
 template <std::floating_point Field>
 OptionValue value_of(Field field) {
   return static_cast<double>(field);
 }
 template <typename Enum>
-  requires std::is_enum_v<Enum>
-OptionValue value_of(Enum field) {
-  return enum_name(field);
-}
+requires std::is_enum_v<Enum> OptionValue value_of(Enum field) { return enum_name(field); }
 template <typename Field>
 OptionValue value_of(const std::optional<Field>& field) {
   return field ? value_of(*field) : OptionValue();
@@ -95,7 +89,7 @@ void read(const std::string& name, const std::string& text, int& field);
 void read(const std::string& name, const std::string& text, std::int64_t& field);
 void read(const std::string& name, const std::string& text, double& field);
 template <typename Enum>
-  requires std::is_enum_v<Enum>
+requires std::is_enum_v<Enum>
 void read(const std::string& name, const std::string& text, Enum& field) {
   field = parse_enum<Enum>("--" + name, text);
 }
