@@ -93,7 +93,7 @@ class Evaluation {
 
  private:
   EvaluationOutcome run_to_the_end();
-  void refuse_to_replace() const;
+  void refuse_to_replace(const Journal::OutputNames& own) const;
   void open_journal();
   RunKey decoding_key_of_this_run() const;
   std::unique_ptr<LiveWords> live_words() const;
@@ -139,11 +139,12 @@ RunKey Evaluation::decoding_key_of_this_run() const {
 }
 
 // Files that this run would replace are somebody's results, unless an earlier part of this very run wrote them.
-void Evaluation::refuse_to_replace() const {
+void Evaluation::refuse_to_replace(const Journal::OutputNames& own) const {
   if (options_.force) return;
   for (const fs::path& path :
        {options_.output_csv, options_.output_json, options_.submission_csv, options_.save_logits}) {
-    if (!path.empty() && output_kind(path) == OutputKind::regular_file) {
+    if (path.empty() || own.contains(path.string())) continue;
+    if (output_kind(path) == OutputKind::regular_file) {
       throw FileError(path.string(), "is there already; --force replaces it");
     }
   }
@@ -154,7 +155,7 @@ void Evaluation::open_journal() {
   journal_ = std::make_unique<Journal>(journal_path(options_), decoding_key_of_this_run(), keep_logits,
                                        dataset_->size(), model_.config.n_classes,
                                        options_.no_wait ? WhenLocked::refuse : WhenLocked::wait, context_,
-                                       [this] { refuse_to_replace(); });
+                                       [this](const Journal::OutputNames& own) { refuse_to_replace(own); });
 }
 
 void Evaluation::describe() {
@@ -302,7 +303,9 @@ void Evaluation::add_sentences() {
 
 // A stream gets one document: the last.
 void Evaluation::write_output(const fs::path& path, const std::string& text, Words words) const {
-  if (words == Words::to_come && is_stream(path)) return;
+  const bool to_stream = is_stream(path);
+  if (words == Words::to_come && to_stream) return;
+  if (!to_stream) journal_->add_output(path);
   write_file_atomically(path, text);
 }
 
@@ -322,7 +325,7 @@ EvaluationOutcome Evaluation::run_to_the_end() {
   options_.validate();
   options_.language_model.name_unused(context_);
   std::error_code ignored;
-  if (!fs::exists(journal_path(options_), ignored)) refuse_to_replace();  // before anything takes time
+  if (!fs::exists(journal_path(options_), ignored)) refuse_to_replace({});  // before anything takes time
   if (!options_.language_model.skip_lm) language_model_ = make_language_model(options_.language_model);
   if (language_model_) language_model_->await_ready(context_);
   const Clock::time_point start = Clock::now();
@@ -339,7 +342,10 @@ EvaluationOutcome Evaluation::run_to_the_end() {
   decode_trials();
   measure_single_steps();
   score();
-  if (!options_.save_logits.empty()) save_logits(*journal_, options_.save_logits, context_);
+  if (!options_.save_logits.empty()) {
+    if (!is_stream(options_.save_logits)) journal_->add_output(options_.save_logits);
+    save_logits(*journal_, options_.save_logits, context_);
+  }
   write(language_model_ ? Words::to_come : Words::none);
   if (language_model_) {
     try {

@@ -137,13 +137,18 @@ struct Journal::Impl {
   RunLock lock;
   std::map<std::size_t, TrialResult> trials;
   std::map<std::size_t, std::int64_t> offsets;  // of logits
-  std::map<std::size_t, std::string> made_by;   // language model of a trial's sentence
+  OutputNames outputs;
+  std::map<std::size_t, std::string> made_by;  // language model of a trial's sentence
   std::int64_t logits_end = 0;
   std::unique_ptr<AppendFile> lines;
   std::unique_ptr<AppendFile> values;
 };
 
 bool Journal::Impl::take_line(const ordered_json& line, std::size_t trial_count, std::int64_t logits_there) try {
+  if (line.contains("output")) {
+    outputs.insert(bytes_of_json(line.at("output")));
+    return true;
+  }
   if (line.contains("sentence")) {
     const auto found = trials.find(line.at("index").get<std::size_t>());
     if (found == trials.end()) return false;
@@ -202,11 +207,11 @@ std::size_t Journal::Impl::take_over(const RunKey& key, std::size_t trial_count,
 }
 
 Journal::Journal(const fs::path& path, const RunKey& key, bool keep_logits, std::size_t trials, std::int64_t classes,
-                 WhenLocked when, const RunContext& context, const std::function<void()>& starting_anew)
+                 WhenLocked when, const RunContext& context, const std::function<void(const OutputNames&)>& accept)
     : impl_(std::make_unique<Impl>(prepared(path), keep_logits, classes,
                                    RunLock(path.string() + ".lock", path.string(), when, context))) {
   const std::size_t kept = impl_->take_over(key, trials, context);
-  if (kept == 0 && starting_anew) starting_anew();
+  if (accept) accept(impl_->outputs);
   if (impl_->keep_logits) {
     impl_->values = std::make_unique<AppendFile>(impl_->logits_path, static_cast<std::size_t>(impl_->logits_end));
   }
@@ -240,14 +245,18 @@ void Journal::add(const std::vector<TrialResult>& results, const std::vector<Log
 void Journal::add_sentence(std::size_t index, const std::string& language_model, const std::string& sentence,
                            double seconds) {
   TrialResult& trial = impl_->trials.at(index);
-  impl_->lines->append(
-      line_of({{"index", index},
-               {"language_model", json_of_bytes(language_model)},
-               {"sentence", json_of_bytes(sentence)},
-               {"seconds", seconds}}));
+  impl_->lines->append(line_of({{"index", index},
+                                {"language_model", json_of_bytes(language_model)},
+                                {"sentence", json_of_bytes(sentence)},
+                                {"seconds", seconds}}));
   trial.sentence = sentence;
   trial.language_model_seconds = seconds;
   impl_->made_by[index] = language_model;
+}
+
+void Journal::add_output(const fs::path& path) {
+  if (!impl_->outputs.insert(path.string()).second) return;
+  impl_->lines->append(line_of({{"output", json_of_bytes(path.string())}}));
 }
 
 void Journal::keep_sentences_of(const std::string& language_model) {

@@ -145,11 +145,17 @@ TEST(Journal, WhatRefusesToStartAnewLeavesEverythingAsItWas) {
   const fs::path path = scratch / "j.partial";
   write_journal(path, true);
   const std::string lines = bytes_of(path);
-  const auto refuse = [] { throw FileError("results.csv", "is there already"); };
+  const auto refuse = [](const Journal::OutputNames& own) {
+    if (!own.contains("results.csv")) throw FileError("results.csv", "is there already");
+  };
   EXPECT_THROW(Journal(path, key("2"), true, kTrials, kClasses, WhenLocked::refuse, {}, refuse), FileError);
   EXPECT_EQ(bytes_of(path), lines);
-  // The same key goes on and asks nobody.
+  // The same key does not make a file its own that it never wrote.
+  EXPECT_THROW(Journal(path, key("1"), true, kTrials, kClasses, WhenLocked::refuse, {}, refuse), FileError);
+  EXPECT_EQ(bytes_of(path), lines);
+  Journal(path, key("1"), true, kTrials, kClasses).add_output("results.csv");
   EXPECT_EQ(Journal(path, key("1"), true, kTrials, kClasses, WhenLocked::refuse, {}, refuse).trials().size(), 4U);
+  EXPECT_THROW(Journal(path, key("2"), true, kTrials, kClasses, WhenLocked::refuse, {}, refuse), FileError);
 }
 
 TEST(Journal, ADamagedLineEndsWhatIsTaken) {
