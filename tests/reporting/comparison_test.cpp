@@ -1,12 +1,13 @@
-#include "brainquant/reporting/comparison_report.h"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <regex>
 
 #include "brainquant/io/csv.h"
 #include "brainquant/io/hdf5_logits.h"
+#include "brainquant/reporting/comparison_report.h"
 #include "brainquant/reporting/evaluation_text.h"
 #include "brainquant/reporting/text_table.h"
 #include "brainquant/support/error.h"
@@ -127,6 +128,110 @@ TEST_F(ComparisonTest, OtherTrialsCantBeCompared) {
   MethodOutcome other = outcome("dynamic_qint8", 1, {2, 1}, scratch_ / "b.h5");
   other.evaluation.trials[1].label = "s/trial_9";
   EXPECT_THROW(compare({outcome("fp32", 4, {1, 1}, scratch_ / "a.h5"), other}), WorkError);
+}
+
+// Two methods with everything that can be measured, and one that failed. All numbers are exact in binary.
+Comparison everything_measured() {
+  MethodOutcome baseline = outcome("fp32", 4'000'000, {2, 2}, "");
+  EvaluationSummary& e = baseline.evaluation;
+  e.eval_type = "val";
+  GroupedErrorRate rate;
+  rate.total = {4, 16};
+  e.per = e.per_ctc = rate;
+  rate.total = {1, 8};
+  e.wer = rate;
+  e.engine = "libtorch";
+  e.instructions = "avx2";
+  e.threads = 2;
+  e.peak_memory_bytes = 12'500'000;
+  e.timing = {2, 8, 0.5, 1, 0.25, 1.5, 2.5, 3.5, 1};
+  e.machine = {"a CPU", 4, "2.0"};
+  e.model.source_sha256 = "aa";
+  for (TrialScore& trial : e.trials) trial.bins = 50;
+  MethodOutcome other = baseline;
+  other.name = "dynamic_qint8";
+  other.evaluation.model.bytes = 1'000'000;
+  other.evaluation.step = StepReport{{3, 0.25, 0.5, 1}, {3, 0.25, 0.25, 0.25}, 80};
+  MethodOutcome failed;
+  failed.name = "static_qint8";
+  failed.problem = "no data";
+  Comparison comparison;
+  comparison.tool_version = "9.9";
+  comparison.eval_type = "val";
+  comparison.methods = {
+      {baseline, {}, {}, {}},
+      {other, RateDifference{5, -1.25, 10}, RateDifference{-0.5, -1, 2}, LogitsDifference{3, 40.5, 99.5}},
+      {failed, {}, {}, {}}};
+  return comparison;
+}
+
+// Single spaces, and neither rules nor empty lines.
+std::string without_alignment(const std::string& text) {
+  const std::string rows = std::regex_replace(text, std::regex("\n[- ]*-[- ]*(?=\n)"), "");
+  return std::regex_replace(std::regex_replace(rows, std::regex(" +"), " "), std::regex("\n\n+"), "\n");
+}
+
+TEST(ComparisonReport, ColumnsAndValuesAreThoseWrittenOutByHand) {
+  const Comparison comparison = everything_measured();
+  EXPECT_EQ(comparison_csv(comparison),
+            "method,succeeded,bytes,compression_ratio,per,per_ctc,per_difference,per_low,per_high,wer,wer_difference,"
+            "wer_low,wer_high,logits_sqnr_db,argmax_agreement_percent,model_ms_per_trial,wall_ms_per_trial,"
+            "real_time_factor,step_p50_ms,step_p99_ms,step_max_ms,peak_memory_bytes,engine,instructions,threads,"
+            "model_ms_p10,model_ms_p50,model_ms_p90,core_share,problem\n"
+            "fp32,yes,4000000,1,25,25,,,,12.5,,,,,,250,500,0.0625,,,,12500000,libtorch,avx2,2,1.5,2.5,3.5,1,\n"
+            "dynamic_qint8,yes,1000000,4,25,25,5,-1.25,10,12.5,-0.5,-1,2,40.5,99.5,250,500,0.0625,0.25,0.5,1,"
+            "12500000,libtorch,avx2,2,1.5,2.5,3.5,1,\n"
+            "static_qint8,no,,,,,,,,,,,,,,,,,,,,,,,,,,,,no data\n");
+  const std::string text = comparison_text(comparison);
+  EXPECT_EQ(
+      without_alignment(text.substr(0, text.find("2 trials"))),
+      "method MB ratio PER % PER - fp32 [95 %] PER ctc % WER % WER - fp32 [95 %] logits dB argmax %\n"
+      "fp32 4.0 1.00 25.00 - 25.00 12.50 - - -\n"
+      "dynamic_qint8 1.0 4.00 25.00 +5.00 [-1.25, +10.00] 25.00 12.50 -0.50 [-1.00, +2.00] 40.5 99.50\n"
+      "static_qint8 failed\n"
+      "method ms/trial [10-90 %] wall ms/trial real time factor step p50 ms step p99 ms peak MB engine instructions\n"
+      "fp32 2.5 [1.5, 3.5] 500.0 0.0625 - - 12.5 libtorch avx2\n"
+      "dynamic_qint8 2.5 [1.5, 3.5] 500.0 0.0625 0.250 0.500 12.5 libtorch avx2\n"
+      "static_qint8 failed\n");
+  const std::string markdown = comparison_markdown(comparison);
+  EXPECT_NE(without_alignment(markdown).find("| method | MB | ratio | PER % | PER - fp32 [95 %] | PER ctc % |"),
+            std::string::npos)
+      << markdown;
+  EXPECT_NE(without_alignment(markdown).find("| dynamic_qint8 | 1.0 | 4.00 | 25.00 | +5.00 [-1.25, +10.00] |"),
+            std::string::npos)
+      << markdown;
+}
+
+TEST(ComparisonReport, WithoutTruthThereAreNoErrorRates) {
+  Comparison comparison = everything_measured();
+  comparison.eval_type = "test";
+  for (ComparedMethod& method : comparison.methods) {
+    method.outcome.evaluation.per.reset();
+    method.outcome.evaluation.per_ctc.reset();
+    method.outcome.evaluation.wer.reset();
+    method.per_difference.reset();
+    method.wer_difference.reset();
+  }
+  const std::string text = without_alignment(comparison_text(comparison));
+  EXPECT_EQ(text.substr(0, text.find('\n')), "method MB ratio logits dB argmax %");
+}
+
+TEST(ComparisonReport, EqualLogitsHaveNoNumberOfDecibels) {
+  Comparison comparison = everything_measured();
+  comparison.methods[1].logits = LogitsDifference{3, std::numeric_limits<double>::infinity(), 100};
+  EXPECT_NE(comparison_text(comparison).find("equal    100.00"), std::string::npos);
+  EXPECT_NE(comparison_csv(comparison).find(",inf,100,"), std::string::npos);
+  const nlohmann::json json = nlohmann::json::parse(comparison_json(comparison));
+  EXPECT_TRUE(json["methods"][1]["logits"]["sqnr_db"].is_null());
+  EXPECT_EQ(json["methods"][1]["logits"]["equal"], true);
+}
+
+TEST(ExperimentLine, IsTheHandWrittenOne) {
+  const Comparison comparison = everything_measured();
+  EXPECT_EQ(experiment_line(comparison.methods[1].outcome),
+            "dynamic_qint8: 1.0 MB (4.00x smaller than fp32), PER 25.00 % (ctc 25.00 %), WER 12.50 %, 2 trials, "
+            "2.5 [1.5, 3.5] ms/trial, step p50 0.250 ms p99 0.500 ms");
+  EXPECT_EQ(experiment_line(comparison.methods[2].outcome), "static_qint8: failed: no data");
 }
 
 TEST(Times, SayTheirSpreadAndABusyMachine) {
