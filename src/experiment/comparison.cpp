@@ -46,11 +46,6 @@ void set_against(const MethodOutcome& baseline, ComparedMethod& method, const Ru
 
 }  // namespace
 
-double ComparedMethod::compression() const {
-  const ModelFacts& model = outcome.evaluation.model;
-  return model.bytes > 0 ? static_cast<double>(model.fp32_bytes) / static_cast<double>(model.bytes) : 0;
-}
-
 bool Comparison::all_succeeded() const {
   return std::all_of(methods.begin(), methods.end(), [](const ComparedMethod& m) { return m.outcome.succeeded; });
 }

@@ -46,8 +46,7 @@ ordered_json json_of(const MethodOutcome& outcome) {
     return json;
   }
   json["reused"] = outcome.reused;
-  const ModelFacts& model = outcome.evaluation.model;
-  json["compression_ratio"] = static_cast<double>(model.fp32_bytes) / static_cast<double>(model.bytes);
+  json["compression_ratio"] = outcome.evaluation.model.compression();
   json["quantize_seconds"] = outcome.quantize_seconds;
   json["quantize_peak_memory_bytes"] = outcome.quantize_peak_memory_bytes;
   json["files"] = {{"model", outcome.model_file.string()},
@@ -59,86 +58,54 @@ ordered_json json_of(const MethodOutcome& outcome) {
   return json;
 }
 
-std::string number(double value) { return fmt::format("{}", value); }
-
-const std::vector<std::string> kColumns = {"method",
-                                           "succeeded",
-                                           "bytes",
-                                           "compression_ratio",
-                                           "per",
-                                           "per_ctc",
-                                           "per_difference",
-                                           "per_low",
-                                           "per_high",
-                                           "wer",
-                                           "wer_difference",
-                                           "wer_low",
-                                           "wer_high",
-                                           "logits_sqnr_db",
-                                           "argmax_agreement_percent",
-                                           "model_ms_per_trial",
-                                           "wall_ms_per_trial",
-                                           "real_time_factor",
-                                           "step_p50_ms",
-                                           "step_p99_ms",
-                                           "step_max_ms",
-                                           "peak_memory_bytes",
-                                           "engine",
-                                           "instructions",
-                                           "threads",
-                                           "model_ms_p10",
-                                           "model_ms_p50",
-                                           "model_ms_p90",
-                                           "core_share",
-                                           "problem"};
-
-void append(std::vector<std::string>& fields, const std::optional<RateDifference>& difference) {
-  if (difference) {
-    fields.insert(fields.end(), {number(difference->difference), number(difference->low), number(difference->high)});
-  } else {
-    fields.insert(fields.end(), 3, "");
-  }
+// JSON has no infinity: null, as for what was not measured.
+ordered_json json_of(const MetricValue& value) {
+  if (std::holds_alternative<std::monostate>(value)) return nullptr;
+  if (const auto* number = std::get_if<double>(&value)) return std::isfinite(*number) ? ordered_json(*number) : nullptr;
+  if (const auto* count = std::get_if<std::int64_t>(&value)) return *count;
+  return std::get<std::string>(value);
 }
 
-std::vector<std::string> fields_of(const ComparedMethod& method) {
-  const MethodOutcome& outcome = method.outcome;
-  const EvaluationSummary& e = outcome.evaluation;
-  std::vector<std::string> fields = {outcome.name, outcome.succeeded ? "yes" : "no"};
-  if (!outcome.succeeded) {
-    fields.resize(kColumns.size());
-    fields.back() = outcome.problem;
-    return fields;
+ordered_json values_of(const ComparedMethod& method, const std::vector<Metric>& metrics) {
+  ordered_json json = ordered_json::object();
+  for (const Metric& metric : metrics) json[metric.key] = json_of(metric.value(method));
+  return json;
+}
+
+ordered_json meanings_of(const std::vector<Metric>& metrics) {
+  ordered_json json = ordered_json::object();
+  for (const Metric& metric : metrics) {
+    json[metric.key] = {{"unit", metric.unit.empty() ? ordered_json(nullptr) : ordered_json(metric.unit)},
+                        {"better", name_of(metric.better)}};
   }
-  fields.insert(fields.end(), {std::to_string(e.model.bytes), number(method.compression())});
-  fields.push_back(e.per ? number(e.per->total.rate()) : "");
-  fields.push_back(e.per_ctc ? number(e.per_ctc->total.rate()) : "");
-  append(fields, method.per_difference);
-  fields.push_back(e.wer ? number(e.wer->total.rate()) : "");
-  append(fields, method.wer_difference);
-  fields.push_back(method.logits ? number(method.logits->sqnr_db) : "");
-  fields.push_back(method.logits ? number(method.logits->agreement_percent) : "");
-  fields.insert(fields.end(), {number(e.timing.model_ms_per_trial()), number(e.timing.wall_ms_per_trial()),
-                               number(e.timing.real_time_factor())});
-  for (const double LatencySummary::*time :
-       {&LatencySummary::p50_ms, &LatencySummary::p99_ms, &LatencySummary::max_ms}) {
-    fields.push_back(e.step ? number(e.step->work.*time) : "");
-  }
-  fields.insert(fields.end(),
-                {std::to_string(e.peak_memory_bytes), e.engine, e.instructions, std::to_string(e.threads),
-                 number(e.timing.model_ms_p10), number(e.timing.model_ms_p50), number(e.timing.model_ms_p90),
-                 number(e.timing.core_share), ""});
-  return fields;
+  return json;
+}
+
+std::string csv_field(const MetricValue& value) {
+  if (std::holds_alternative<std::monostate>(value)) return "";
+  if (const auto* text = std::get_if<std::string>(&value)) return *text;
+  if (const auto* count = std::get_if<std::int64_t>(&value)) return std::to_string(*count);
+  return fmt::format("{}", std::get<double>(value));
 }
 
 }  // namespace
 
-std::string comparison_csv(const Comparison& comparison) {
-  std::string text = csv_row(kColumns);
-  for (const ComparedMethod& method : comparison.methods) text += csv_row(fields_of(method));
+std::string comparison_csv(const Comparison& comparison, const std::vector<Metric>& metrics) {
+  std::vector<std::string> header = {"method", "succeeded"};
+  for (const Metric& metric : metrics) header.push_back(metric.key);
+  header.push_back("problem");
+  std::string text = csv_row(header);
+  for (const ComparedMethod& method : comparison.methods) {
+    const MethodOutcome& outcome = method.outcome;
+    std::vector<std::string> fields = {outcome.name, outcome.succeeded ? "yes" : "no"};
+    for (const Metric& metric : metrics) fields.push_back(outcome.succeeded ? csv_field(metric.value(method)) : "");
+    fields.push_back(outcome.succeeded ? "" : outcome.problem);
+    text += csv_row(fields);
+  }
   return text;
 }
 
-std::string comparison_json(const Comparison& comparison) {
+std::string comparison_json(const Comparison& comparison, const std::vector<Metric>& metrics) {
   ordered_json json = {
       {"schema", "brainquant/comparison"},
       {"schema_version", kResultsSchemaVersion},
@@ -146,12 +113,14 @@ std::string comparison_json(const Comparison& comparison) {
       {"eval_type", comparison.eval_type},
       {"for_testing", comparison.for_testing},
       {"bootstrap", {{"resamples", kBootstrapResamples}, {"seed", kBootstrapSeed}, {"interval_percent", 95}}},
+      {"metrics", meanings_of(metrics)},
       {"methods", ordered_json::array()}};
   for (const ComparedMethod& method : comparison.methods) {
     ordered_json entry = json_of(method.outcome);
     entry["per_difference"] = json_of(method.per_difference);
     entry["wer_difference"] = json_of(method.wer_difference);
     entry["logits"] = json_of(method.logits);
+    if (method.outcome.succeeded) entry["metrics"] = values_of(method, metrics);
     json["methods"].push_back(std::move(entry));
   }
   return json_text(json);

@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "brainquant/quantization/compression_ratio.h"
 #include "brainquant/reporting/text_table.h"
 
 namespace brainquant {
@@ -51,7 +52,7 @@ std::string quantize_text(const QuantizeJob& job, const QuantizeOutcome& outcome
                       job.dry_run ? "dry run, after" : "after", outcome.output_bytes,
                       job.dry_run ? " of tensors" : " on disk",
                       100.0 * static_cast<double>(outcome.output_bytes) / static_cast<double>(outcome.fp32_bytes),
-                      static_cast<double>(outcome.fp32_bytes) / static_cast<double>(outcome.output_bytes));
+                      compression_ratio(outcome.fp32_bytes, outcome.output_bytes));
   if (!job.dry_run) text += fmt::format("{}: {}\n", method, output);
   return text;
 }

@@ -107,7 +107,7 @@ TEST_F(ComparisonTest, MethodsAreSetAgainstTheFirst) {
   // Two trials with differences of 10 and 0 points: every resample gives 0, 5 or 10.
   EXPECT_DOUBLE_EQ(method.per_difference->low, 0);
   EXPECT_DOUBLE_EQ(method.per_difference->high, 10);
-  EXPECT_DOUBLE_EQ(method.compression(), 4);
+  EXPECT_DOUBLE_EQ(method.outcome.evaluation.model.compression(), 4);
   EXPECT_DOUBLE_EQ(method.logits->agreement_percent, 100);
   EXPECT_FALSE(comparison.all_succeeded());
 
@@ -202,6 +202,51 @@ TEST(ComparisonReport, ColumnsAndValuesAreThoseWrittenOutByHand) {
       << markdown;
 }
 
+TEST(ComparisonReport, AMetricAddedToTheTableIsInEveryRendering) {
+  const Comparison comparison = everything_measured();
+  std::vector<Metric> metrics = comparison_metrics();
+  metrics.push_back(
+      {.key = "kept_bits",
+       .unit = "bits",
+       .better = Better::higher,
+       .value = [](const ComparedMethod& m) -> MetricValue { return m.logits ? MetricValue(7.25) : MetricValue(); },
+       .table = MetricTable::accuracy,
+       .place = 25,
+       .title = "kept bits",
+       .form = "{:.1f}",
+       .note = "Kept bits are bits that were kept."});
+  const std::string text = without_alignment(comparison_text(comparison, metrics));
+  EXPECT_NE(text.find("MB ratio kept bits PER %"), std::string::npos) << text;
+  EXPECT_NE(text.find("fp32 4.0 1.00 - 25.00"), std::string::npos) << text;
+  EXPECT_NE(text.find("dynamic_qint8 1.0 4.00 7.2 25.00"), std::string::npos) << text;
+  const std::string markdown = without_alignment(comparison_markdown(comparison, metrics));
+  EXPECT_NE(markdown.find("| ratio | kept bits | PER % |"), std::string::npos) << markdown;
+  EXPECT_NE(markdown.find("| 4.00 | 7.2 | 25.00 |"), std::string::npos) << markdown;
+  EXPECT_NE(markdown.find(" Kept bits are bits that were kept. "), std::string::npos) << markdown;
+  const ScratchFolder scratch;
+  write_bytes(scratch / "c.csv", comparison_csv(comparison, metrics));
+  const CsvTable csv(scratch / "c.csv");
+  EXPECT_EQ(csv.rows()[0].fields[csv.column("kept_bits")], "");
+  EXPECT_EQ(csv.rows()[1].fields[csv.column("kept_bits")], "7.25");
+  const nlohmann::json json = nlohmann::json::parse(comparison_json(comparison, metrics));
+  EXPECT_EQ(json["metrics"]["kept_bits"], (nlohmann::json{{"unit", "bits"}, {"better", "higher"}}));
+  EXPECT_TRUE(json["methods"][0]["metrics"].at("kept_bits").is_null());
+  EXPECT_EQ(json["methods"][1]["metrics"]["kept_bits"], 7.25);
+  EXPECT_FALSE(json["methods"][2].contains("metrics"));
+}
+
+TEST(ComparisonReport, JsonHoldsEveryMetric) {
+  const nlohmann::json json = nlohmann::json::parse(comparison_json(everything_measured()));
+  const nlohmann::json& metrics = json["methods"][1]["metrics"];
+  EXPECT_EQ(metrics.size(), comparison_metrics().size());
+  EXPECT_EQ(metrics["bytes"], 1'000'000);
+  EXPECT_EQ(metrics["per_low"], -1.25);
+  EXPECT_EQ(metrics["engine"], "libtorch");
+  EXPECT_EQ(json["metrics"]["bytes"], (nlohmann::json{{"unit", "bytes"}, {"better", "lower"}}));
+  EXPECT_EQ(json["metrics"]["engine"], (nlohmann::json{{"unit", nullptr}, {"better", "neither"}}));
+  EXPECT_TRUE(json["methods"][0]["metrics"]["per_low"].is_null());
+}
+
 TEST(ComparisonReport, WithoutTruthThereAreNoErrorRates) {
   Comparison comparison = everything_measured();
   comparison.eval_type = "test";
@@ -224,6 +269,7 @@ TEST(ComparisonReport, EqualLogitsHaveNoNumberOfDecibels) {
   const nlohmann::json json = nlohmann::json::parse(comparison_json(comparison));
   EXPECT_TRUE(json["methods"][1]["logits"]["sqnr_db"].is_null());
   EXPECT_EQ(json["methods"][1]["logits"]["equal"], true);
+  EXPECT_TRUE(json["methods"][1]["metrics"]["logits_sqnr_db"].is_null());
 }
 
 TEST(ExperimentLine, IsTheHandWrittenOne) {

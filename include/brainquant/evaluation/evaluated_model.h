@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "brainquant/model/config.h"
+#include "brainquant/quantization/compression_ratio.h"
 #include "brainquant/quantization/scheme.h"
 #include "brainquant/runtime/engine_factory.h"
 #include "brainquant/support/run_context.h"
@@ -30,6 +31,8 @@ struct ModelFacts {
   std::optional<QuantizationOptions> quantization;
   std::vector<std::string> calibration_trials;  // "t15.2023.08.11/trial_0003", static types
   std::string calibration_sha256;               // of their features as read; "" if the file doesn't say
+
+  double compression() const { return compression_ratio(fp32_bytes, bytes); }
 };
 
 struct EvaluatedModel {

@@ -30,8 +30,6 @@ struct ComparedMethod {
   std::optional<RateDifference> per_difference;  // points; none for test
   std::optional<RateDifference> wer_difference;  // points; none without a language model
   std::optional<LogitsDifference> logits;
-
-  double compression() const;  // fp32 bytes / bytes
 };
 
 struct Comparison {

@@ -3,16 +3,20 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "brainquant/experiment/comparison.h"
+#include "brainquant/reporting/metrics.h"
 
 namespace brainquant {
 
-// Text and Markdown are for people; CSV has one row a method; JSON is docs/results-schema.md's.
-std::string comparison_text(const Comparison& comparison);
-std::string comparison_markdown(const Comparison& comparison);
-std::string comparison_csv(const Comparison& comparison);
-std::string comparison_json(const Comparison& comparison);
+// Renderers of a table of metrics. Text and Markdown are for people; CSV has one row a method; JSON is
+// docs/results-schema.md's.
+std::string comparison_text(const Comparison& comparison, const std::vector<Metric>& metrics = comparison_metrics());
+std::string comparison_markdown(const Comparison& comparison,
+                                const std::vector<Metric>& metrics = comparison_metrics());
+std::string comparison_csv(const Comparison& comparison, const std::vector<Metric>& metrics = comparison_metrics());
+std::string comparison_json(const Comparison& comparison, const std::vector<Metric>& metrics = comparison_metrics());
 
 /// comparison.md, comparison.csv and comparison.json in `folder`.
 void write_comparison(const Comparison& comparison, const std::filesystem::path& folder);

@@ -1,0 +1,300 @@
+#include "brainquant/reporting/metrics.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "brainquant/support/error.h"
+
+namespace brainquant {
+
+namespace {
+
+constexpr double kBytesPerMegabyte = 1e6;
+
+MetricValue rate(const std::optional<GroupedErrorRate>& rate) {
+  return rate ? MetricValue(rate->total.rate()) : MetricValue();
+}
+
+MetricValue part(const std::optional<RateDifference>& difference, double RateDifference::*member) {
+  return difference ? MetricValue((*difference).*member) : MetricValue();
+}
+
+MetricValue part(const std::optional<LogitsDifference>& logits, double LogitsDifference::*member) {
+  return logits ? MetricValue((*logits).*member) : MetricValue();
+}
+
+MetricValue part(const std::optional<StepReport>& step, double LatencySummary::*member) {
+  return step ? MetricValue(step->work.*member) : MetricValue();
+}
+
+const EvaluationSummary& evaluation(const ComparedMethod& method) { return method.outcome.evaluation; }
+
+const TimingReport& timing(const ComparedMethod& method) { return evaluation(method).timing; }
+
+// Places leave room between columns.
+std::vector<Metric> make_metrics() {
+  using M = const ComparedMethod&;
+  return {
+      {.key = "bytes",
+       .unit = "bytes",
+       .better = Better::lower,
+       .value = [](M m) { return evaluation(m).model.bytes; },
+       .table = MetricTable::accuracy,
+       .place = 10,
+       .title = "MB",
+       .form = "{:.1f}",
+       .divisor = kBytesPerMegabyte,
+       .note = "MB are 10^6 bytes on disk (fp32: 4 bytes for each parameter).",
+       .in_line = "{} MB"},
+      {.key = "compression_ratio",
+       .unit = "",
+       .better = Better::higher,
+       .value = [](M m) { return evaluation(m).model.compression(); },
+       .table = MetricTable::accuracy,
+       .place = 20,
+       .title = "ratio",
+       .form = "{:.2f}",
+       .note = "The ratio is fp32's bytes by the method's.",
+       .in_line = " ({}x smaller than fp32)"},
+      {.key = "per",
+       .unit = "%",
+       .better = Better::lower,
+       .value = [](M m) { return rate(evaluation(m).per); },
+       .table = MetricTable::accuracy,
+       .applies = MetricApplies::with_truth,
+       .place = 30,
+       .title = "PER %",
+       .form = "{:.2f}",
+       .note = "PER drops blanks before merging repeats, PER ctc merges first.",
+       .in_line = ", PER {} %"},
+      {.key = "per_ctc",
+       .unit = "%",
+       .better = Better::lower,
+       .value = [](M m) { return rate(evaluation(m).per_ctc); },
+       .table = MetricTable::accuracy,
+       .applies = MetricApplies::with_truth,
+       .place = 50,
+       .title = "PER ctc %",
+       .form = "{:.2f}",
+       .in_line = " (ctc {} %)"},
+      {.key = "per_difference",
+       .unit = "points",
+       .better = Better::lower,
+       .value = [](M m) { return part(m.per_difference, &RateDifference::difference); },
+       .table = MetricTable::accuracy,
+       .applies = MetricApplies::with_truth,
+       .place = 40,
+       .title = "PER - fp32 [95 %]",
+       .form = "{:+.2f}",
+       .low = "per_low",
+       .high = "per_high",
+       .note = "The interval is a paired bootstrap over trials (10,000 resamples)."},
+      {.key = "per_low", .unit = "points", .value = [](M m) { return part(m.per_difference, &RateDifference::low); }},
+      {.key = "per_high", .unit = "points", .value = [](M m) { return part(m.per_difference, &RateDifference::high); }},
+      {.key = "wer",
+       .unit = "%",
+       .better = Better::lower,
+       .value = [](M m) { return rate(evaluation(m).wer); },
+       .table = MetricTable::accuracy,
+       .applies = MetricApplies::with_words,
+       .place = 60,
+       .title = "WER %",
+       .form = "{:.2f}",
+       .in_line = ", WER {} %"},
+      {.key = "wer_difference",
+       .unit = "points",
+       .better = Better::lower,
+       .value = [](M m) { return part(m.wer_difference, &RateDifference::difference); },
+       .table = MetricTable::accuracy,
+       .applies = MetricApplies::with_words,
+       .place = 70,
+       .title = "WER - fp32 [95 %]",
+       .form = "{:+.2f}",
+       .low = "wer_low",
+       .high = "wer_high"},
+      {.key = "wer_low", .unit = "points", .value = [](M m) { return part(m.wer_difference, &RateDifference::low); }},
+      {.key = "wer_high", .unit = "points", .value = [](M m) { return part(m.wer_difference, &RateDifference::high); }},
+      {.key = "logits_sqnr_db",
+       .unit = "dB",
+       .better = Better::higher,
+       .value = [](M m) { return part(m.logits, &LogitsDifference::sqnr_db); },
+       .table = MetricTable::accuracy,
+       .place = 80,
+       .title = "logits dB",
+       .form = "{:.1f}",
+       .infinite = "equal",
+       .note = "logits dB is 10 log10 of the signal's energy by the difference's against fp32."},
+      {.key = "argmax_agreement_percent",
+       .unit = "%",
+       .better = Better::higher,
+       .value = [](M m) { return part(m.logits, &LogitsDifference::agreement_percent); },
+       .table = MetricTable::accuracy,
+       .place = 90,
+       .title = "argmax %",
+       .form = "{:.2f}",
+       .note = "argmax % are the steps whose best class is fp32's."},
+      {.key = "model_ms_per_trial",
+       .unit = "ms",
+       .better = Better::lower,
+       .value = [](M m) { return timing(m).model_ms_per_trial(); }},
+      {.key = "wall_ms_per_trial",
+       .unit = "ms",
+       .better = Better::lower,
+       .value = [](M m) { return timing(m).wall_ms_per_trial(); },
+       .table = MetricTable::cost,
+       .place = 20,
+       .title = "wall ms/trial",
+       .form = "{:.1f}"},
+      {.key = "real_time_factor",
+       .unit = "",
+       .better = Better::lower,
+       .value = [](M m) { return timing(m).real_time_factor(); },
+       .table = MetricTable::cost,
+       .place = 30,
+       .title = "real time factor",
+       .form = "{:.4f}",
+       .note = "The real time factor is seconds in the decoder for each second of signal."},
+      {.key = "step_p50_ms",
+       .unit = "ms",
+       .better = Better::lower,
+       .value = [](M m) { return part(evaluation(m).step, &LatencySummary::p50_ms); },
+       .table = MetricTable::cost,
+       .place = 40,
+       .title = "step p50 ms",
+       .form = "{:.3f}",
+       .note = "A step is the work from one output to the next when bins come one by one.",
+       .in_line = ", step p50 {} ms"},
+      {.key = "step_p99_ms",
+       .unit = "ms",
+       .better = Better::lower,
+       .value = [](M m) { return part(evaluation(m).step, &LatencySummary::p99_ms); },
+       .table = MetricTable::cost,
+       .place = 50,
+       .title = "step p99 ms",
+       .form = "{:.3f}",
+       .in_line = " p99 {} ms"},
+      {.key = "step_max_ms",
+       .unit = "ms",
+       .better = Better::lower,
+       .value = [](M m) { return part(evaluation(m).step, &LatencySummary::max_ms); }},
+      {.key = "peak_memory_bytes",
+       .unit = "bytes",
+       .better = Better::lower,
+       .value = [](M m) { return evaluation(m).peak_memory_bytes; },
+       .table = MetricTable::cost,
+       .place = 60,
+       .title = "peak MB",
+       .form = "{:.1f}",
+       .divisor = kBytesPerMegabyte,
+       .note = "Each method ran in a process of its own; peak MB is the most memory that its evaluation had resident."},
+      {.key = "engine",
+       .unit = "",
+       .value = [](M m) { return evaluation(m).engine; },
+       .table = MetricTable::cost,
+       .place = 70,
+       .title = "engine",
+       .align = TextTable::Align::left},
+      {.key = "instructions",
+       .unit = "",
+       .value = [](M m) { return evaluation(m).instructions; },
+       .table = MetricTable::cost,
+       .place = 80,
+       .title = "instructions",
+       .align = TextTable::Align::left},
+      {.key = "threads", .unit = "", .value = [](M m) { return std::int64_t{evaluation(m).threads}; }},
+      {.key = "model_ms_p10", .unit = "ms", .value = [](M m) { return timing(m).model_ms_p10; }},
+      {.key = "model_ms_p50",
+       .unit = "ms",
+       .better = Better::lower,
+       .value = [](M m) { return timing(m).model_ms_p50; },
+       .table = MetricTable::cost,
+       .place = 10,
+       .title = "ms/trial [10-90 %]",
+       .form = "{:.1f}",
+       .low = "model_ms_p10",
+       .high = "model_ms_p90",
+       .note =
+           "ms/trial is the decoder alone, median and 10 % to 90 % quantile over the trials, wall ms/trial the whole "
+           "pipeline.",
+       .in_line = ", {} ms/trial"},
+      {.key = "model_ms_p90", .unit = "ms", .value = [](M m) { return timing(m).model_ms_p90; }},
+      {.key = "core_share", .unit = "", .better = Better::higher, .value = [](M m) { return timing(m).core_share; }},
+  };
+}
+
+bool applies(const Metric& metric, const Comparison& comparison) {
+  switch (metric.applies) {
+    case MetricApplies::always:
+      return true;
+    case MetricApplies::with_truth:
+      return comparison.eval_type != "test";
+    case MetricApplies::with_words: {
+      const EvaluationSummary* any = comparison.any_evaluation();
+      return any != nullptr && any->wer.has_value();
+    }
+  }
+  return false;
+}
+
+std::string shown_number(const Metric& metric, double value) {
+  if (std::isinf(value)) return metric.infinite;
+  return fmt::format(fmt::runtime(metric.form), value / metric.divisor);
+}
+
+std::string shown_value(const Metric& metric, const MetricValue& value) {
+  if (const auto* text = std::get_if<std::string>(&value)) return *text;
+  if (const auto* number = std::get_if<double>(&value)) return shown_number(metric, *number);
+  if (const auto* count = std::get_if<std::int64_t>(&value)) return shown_number(metric, static_cast<double>(*count));
+  return "-";
+}
+
+const Metric& metric_named(const std::string& key, const std::vector<Metric>& metrics) {
+  const auto found = std::find_if(metrics.begin(), metrics.end(), [&](const Metric& m) { return m.key == key; });
+  if (found == metrics.end()) throw UsageError("no metric is called '" + key + "'");
+  return *found;
+}
+
+}  // namespace
+
+const char* name_of(Better better) {
+  switch (better) {
+    case Better::lower:
+      return "lower";
+    case Better::higher:
+      return "higher";
+    case Better::neither:
+      return "neither";
+  }
+  return "";
+}
+
+const std::vector<Metric>& comparison_metrics() {
+  static const std::vector<Metric> metrics = make_metrics();
+  return metrics;
+}
+
+bool was_measured(const Metric& metric, const ComparedMethod& method) {
+  return !std::holds_alternative<std::monostate>(metric.value(method));
+}
+
+std::string shown(const Metric& metric, const ComparedMethod& method, const std::vector<Metric>& metrics) {
+  const MetricValue value = metric.value(method);
+  const std::string text = shown_value(metric, value);
+  if (metric.low.empty() || std::holds_alternative<std::monostate>(value)) return text;
+  const auto end = [&](const std::string& key) {
+    return shown_value(metric, metric_named(key, metrics).value(method));
+  };
+  return fmt::format("{} [{}, {}]", text, end(metric.low), end(metric.high));
+}
+
+std::vector<Metric> columns_of(MetricTable table, const Comparison& comparison, const std::vector<Metric>& metrics) {
+  std::vector<Metric> columns;
+  std::copy_if(metrics.begin(), metrics.end(), std::back_inserter(columns),
+               [&](const Metric& metric) { return metric.table == table && applies(metric, comparison); });
+  std::stable_sort(columns.begin(), columns.end(), [](const Metric& a, const Metric& b) { return a.place < b.place; });
+  return columns;
+}
+
+}  // namespace brainquant
