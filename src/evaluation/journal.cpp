@@ -12,7 +12,7 @@
 
 #include "brainquant/support/atomic_file.h"
 #include "brainquant/support/error.h"
-#include "evaluation/json_values.h"
+#include "evaluation/json_fields.h"
 #include "support/descriptor.h"
 
 namespace brainquant {
@@ -26,39 +26,58 @@ constexpr int kJournalVersion = 2;
 constexpr std::size_t kMostJournalBytes = std::size_t{1} << 30;
 constexpr std::size_t kChecksumDigits = 8;
 
-ordered_json json_of(const TrialResult& trial, std::int64_t logits_offset) {
-  return {{"index", trial.index},
-          {"session", json_of_bytes(trial.session)},
-          {"name", json_of_bytes(trial.name)},
-          {"block", trial.block},
-          {"trial", trial.trial},
-          {"corpus", json_of_bytes(trial.corpus)},
-          {"bins", trial.bins},
-          {"steps", trial.steps},
-          {"phonemes", trial.phonemes},
-          {"phonemes_ctc", trial.phonemes_ctc},
-          {"true_phonemes", trial.true_phonemes},
-          {"true_sentence", json_of_bytes(trial.true_sentence)},
-          {"model_seconds", trial.model_seconds},
-          {"logits_offset", logits_offset}};
+// A finished trial, and where its logits begin in NAME.logits, in bytes.
+struct TrialLine {
+  TrialResult trial;
+  std::int64_t logits_offset = 0;
+};
+
+template <typename Fields>
+void list_fields(Fields& fields, OfStruct<Fields, TrialLine>& line) {
+  auto& trial = line.trial;
+  fields("index", trial.index);
+  fields.bytes("session", trial.session);
+  fields.bytes("name", trial.name);
+  fields("block", trial.block);
+  fields("trial", trial.trial_num);
+  fields.bytes("corpus", trial.corpus);
+  fields("bins", trial.bins);
+  fields("steps", trial.steps);
+  fields("phonemes", trial.phonemes);
+  fields("phonemes_ctc", trial.phonemes_ctc);
+  fields("true_phonemes", trial.true_phonemes);
+  fields.bytes("true_sentence", trial.true_sentence);
+  fields("model_seconds", trial.model_seconds);
+  fields("logits_offset", line.logits_offset);
 }
 
-TrialResult trial_of(const ordered_json& line) {
-  TrialResult trial;
-  line.at("index").get_to(trial.index);
-  trial.session = bytes_of_json(line.at("session"));
-  trial.name = bytes_of_json(line.at("name"));
-  line.at("block").get_to(trial.block);
-  line.at("trial").get_to(trial.trial);
-  trial.corpus = bytes_of_json(line.at("corpus"));
-  line.at("bins").get_to(trial.bins);
-  line.at("steps").get_to(trial.steps);
-  line.at("phonemes").get_to(trial.phonemes);
-  line.at("phonemes_ctc").get_to(trial.phonemes_ctc);
-  line.at("true_phonemes").get_to(trial.true_phonemes);
-  trial.true_sentence = bytes_of_json(line.at("true_sentence"));
-  line.at("model_seconds").get_to(trial.model_seconds);
-  return trial;
+// What a language model made of a trial that is there already.
+struct SentenceLine {
+  std::size_t index = 0;
+  std::string language_model;
+  std::string sentence;
+  double seconds = 0;
+};
+
+template <typename Fields>
+void list_fields(Fields& fields, OfStruct<Fields, SentenceLine>& line) {
+  fields("index", line.index);
+  fields.bytes("language_model", line.language_model);
+  fields.bytes("sentence", line.sentence);
+  fields("seconds", line.seconds);
+}
+
+struct Header {
+  int version = kJournalVersion;
+  RunKey key;
+  bool keeps_logits = false;
+};
+
+template <typename Fields>
+void list_fields(Fields& fields, OfStruct<Fields, Header>& header) {
+  fields("brainquant_journal", header.version);
+  fields("key", header.key);
+  fields("keeps_logits", header.keeps_logits);
 }
 
 std::string checksum(std::string_view text) {
@@ -82,21 +101,13 @@ std::optional<ordered_json> parsed(std::string_view line) {
   return json;
 }
 
-struct Header {
-  RunKey key;
-  bool keeps_logits = false;
-};
-
-std::string header_line(const Header& header) {
-  return line_of(
-      {{"brainquant_journal", kJournalVersion}, {"key", json_of(header.key)}, {"keeps_logits", header.keeps_logits}});
-}
-
 std::optional<Header> header_of(std::string_view line) try {
   const std::optional<ordered_json> json = parsed(line);
-  if (!json || json->value("brainquant_journal", 0) != kJournalVersion) return {};
-  return Header{run_key_of(json->at("key")), json->at("keeps_logits").get<bool>()};
-} catch (const ordered_json::exception&) {
+  if (!json) return {};
+  Header header = struct_of_json<Header>(*json);
+  if (header.version != kJournalVersion) return {};
+  return header;
+} catch (const ordered_json::exception&) {  // not one of ours
   return {};
 }
 
@@ -150,15 +161,15 @@ bool Journal::Impl::take_line(const ordered_json& line, std::size_t trial_count,
     return true;
   }
   if (line.contains("sentence")) {
-    const auto found = trials.find(line.at("index").get<std::size_t>());
+    const auto sentence = struct_of_json<SentenceLine>(line);
+    const auto found = trials.find(sentence.index);
     if (found == trials.end()) return false;
-    line.at("seconds").get_to(found->second.language_model_seconds);
-    found->second.sentence = bytes_of_json(line.at("sentence"));
-    made_by[found->first] = bytes_of_json(line.at("language_model"));
+    found->second.language_model_seconds = sentence.seconds;
+    found->second.sentence = sentence.sentence;
+    made_by[found->first] = sentence.language_model;
     return true;
   }
-  TrialResult trial = trial_of(line);
-  const auto offset = line.at("logits_offset").get<std::int64_t>();
+  auto [trial, offset] = struct_of_json<TrialLine>(line);
   if (trial.index >= trial_count || trial.steps < 0) return false;
   if (keep_logits) {
     const bool follows = offset == logits_end && trial.steps <= logits_there / logits_bytes(1);
@@ -216,7 +227,7 @@ Journal::Journal(const fs::path& path, const RunKey& key, bool keep_logits, std:
     impl_->values = std::make_unique<AppendFile>(impl_->logits_path, static_cast<std::size_t>(impl_->logits_end));
   }
   impl_->lines = std::make_unique<AppendFile>(impl_->path, kept);
-  if (kept == 0) impl_->lines->append(header_line({key, impl_->keep_logits}));
+  if (kept == 0) impl_->lines->append(line_of(json_of_fields(Header{.key = key, .keeps_logits = impl_->keep_logits})));
 }
 
 Journal::~Journal() = default;
@@ -228,7 +239,7 @@ void Journal::add(const std::vector<TrialResult>& results, const std::vector<Log
   std::string values;
   std::int64_t end = impl_->logits_end;
   for (std::size_t i = 0; i < results.size(); ++i) {
-    lines += line_of(json_of(results[i], end));
+    lines += line_of(json_of_fields(TrialLine{results[i], end}));
     if (!impl_->keep_logits) continue;
     impl_->offsets[results[i].index] = end;
     const std::vector<float>& floats = logits.at(i).values;
@@ -245,10 +256,7 @@ void Journal::add(const std::vector<TrialResult>& results, const std::vector<Log
 void Journal::add_sentence(std::size_t index, const std::string& language_model, const std::string& sentence,
                            double seconds) {
   TrialResult& trial = impl_->trials.at(index);
-  impl_->lines->append(line_of({{"index", index},
-                                {"language_model", json_of_bytes(language_model)},
-                                {"sentence", json_of_bytes(sentence)},
-                                {"seconds", seconds}}));
+  impl_->lines->append(line_of(json_of_fields(SentenceLine{index, language_model, sentence, seconds})));
   trial.sentence = sentence;
   trial.language_model_seconds = seconds;
   impl_->made_by[index] = language_model;

@@ -31,8 +31,9 @@ RedisOptions redis_options(const LanguageModelOptions& options) {
 /// The options of the one model and of the other, in the order of the flags.
 const std::vector<std::string> kRedisOptions = {"redis_host", "redis_port", "redis_db", "lm_timeout"};
 const std::vector<std::string> kWfstOptions = {
-    "lm_dir",       "rescore_lm",     "lm_preset",     "beam",           "max_active", "min_active",
-    "lattice_beam", "acoustic_scale", "blank_penalty", "ctc_blank_skip_threshold", "length_penalty", "nbest"};
+    "lm_dir",         "rescore_lm",   "lm_preset",      "beam",          "max_active",
+    "min_active",     "lattice_beam", "acoustic_scale", "blank_penalty", "ctc_blank_skip_threshold",
+    "length_penalty", "nbest"};
 
 std::vector<std::string> arguments_of(const LanguageModelOptions& options, const std::vector<std::string>& names) {
   LanguageModelOptions copy = options;

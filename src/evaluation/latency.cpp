@@ -1,18 +1,13 @@
 #include "brainquant/evaluation/latency.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
+
+#include "support/seconds_since.h"
 
 namespace brainquant {
 
-namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-}  // namespace
+namespace {}  // namespace
 
 double step_budget_ms(const DecoderConfig& config) {
   return 1e3 * kSecondsPerBin * static_cast<double>(config.bins_between_steps());
@@ -42,13 +37,13 @@ Logits decode_bin_by_bin(Engine& engine, const EngineInput& input, StepTimes& ti
   Logits logits;
   logits.classes = config.n_classes;
   logits.values.resize(static_cast<std::size_t>(config.steps_of(input.bins) * logits.classes));
-  const Clock::time_point start = Clock::now();
+  const SteadyClock::time_point start = SteadyClock::now();
   const std::unique_ptr<EngineState> state = engine.make_state(input.session_index);
   seconds += seconds_since(start);
   double work = 0;
   std::vector<float> step(static_cast<std::size_t>(logits.classes));
   for (std::int64_t bin = 0; bin < input.bins; ++bin) {
-    const Clock::time_point pushed = Clock::now();
+    const SteadyClock::time_point pushed = SteadyClock::now();
     const bool complete = engine.push(*state, input.features + bin * config.n_input_features, step.data());
     const double push_seconds = seconds_since(pushed);
     work += push_seconds;
@@ -63,7 +58,7 @@ Logits decode_bin_by_bin(Engine& engine, const EngineInput& input, StepTimes& ti
       ++logits.steps;
       work = 0;
     }
-    const Clock::time_point idle = Clock::now();
+    const SteadyClock::time_point idle = SteadyClock::now();
     engine.prepare(*state);
     const double idle_seconds = seconds_since(idle);
     work += idle_seconds;

@@ -71,8 +71,7 @@ void prepare_all(TrialReader& reader, const DecoderConfig& config, const Pipelin
 void check_finite(const DecodedTrial& decoded) {
   const std::vector<float>& values = decoded.logits.values;
   if (!std::all_of(values.begin(), values.end(), [](float x) { return std::isfinite(x); })) {
-    throw WorkError(
-        fmt::format("{}/{}: the decoder's logits are not finite", decoded.trial.session, decoded.trial.name));
+    throw WorkError(fmt::format("{}: the decoder's logits are not finite", decoded.trial.label()));
   }
 }
 

@@ -8,7 +8,7 @@ namespace brainquant {
 namespace {
 
 std::vector<std::string> identification(const TrialResult& trial) {
-  return {trial.session, std::to_string(trial.block), std::to_string(trial.trial)};
+  return {trial.session, std::to_string(trial.block), std::to_string(trial.trial_num)};
 }
 
 }  // namespace

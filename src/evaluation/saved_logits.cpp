@@ -15,7 +15,7 @@ void write_all(const Journal& journal, const fs::path& path, const RunContext& c
     context.cancel.check();
     const Logits logits = journal.logits(index);
     writer.write(
-        {trial.session, trial.name, trial.block, trial.trial, logits.steps, logits.classes, logits.values.data()});
+        {trial.session, trial.name, trial.block, trial.trial_num, logits.steps, logits.classes, logits.values.data()});
   }
   writer.flush();
 }

@@ -5,14 +5,6 @@
 
 namespace brainquant {
 
-EditCounts TrialResult::word_edits() const {
-  return edit_counts(words_of(normalize_sentence(true_sentence)), words_of(normalize_sentence(sentence.value_or(""))));
-}
-
-std::int64_t TrialResult::true_words() const {
-  return static_cast<std::int64_t>(words_of(normalize_sentence(true_sentence)).size());
-}
-
 void GroupedErrorRate::add(const TrialResult& trial, const EditCounts& trial_edits, std::int64_t true_length) {
   const std::int64_t distance = trial_edits.distance();
   total.add(distance, true_length);
@@ -55,9 +47,8 @@ std::vector<SentenceExample> worst_sentences(std::span<const TrialResult> trials
   wrong.resize(std::min(wrong.size(), count));
   std::vector<SentenceExample> examples;
   for (const auto& [distance, trial] : wrong) {
-    examples.push_back(
-        {trial->session + "/" + trial->name, align_words(words_of(normalize_sentence(trial->true_sentence)),
-                                                         words_of(normalize_sentence(trial->sentence.value_or(""))))});
+    examples.push_back({trial->label(), align_words(words_of(normalize_sentence(trial->true_sentence)),
+                                                    words_of(normalize_sentence(trial->sentence.value_or(""))))});
   }
   return examples;
 }

@@ -341,7 +341,7 @@ Dataset::~Dataset() = default;
 std::size_t Dataset::size() const { return impl_->entries.size(); }
 
 std::string Dataset::label(std::size_t index) const {
-  return impl_->file_of(index).session + "/" + impl_->entry(index).name;
+  return TrialId{impl_->file_of(index).session, impl_->entry(index).name}.label();
 }
 
 std::int64_t Dataset::session_index(std::size_t index) const { return impl_->file_of(index).session_index; }
@@ -369,7 +369,7 @@ Trial Dataset::read(std::size_t index) {
                       fmt::format("'{}', its folder", file.session));
   }
   trial.block = group.integer_attribute("block_num");
-  trial.trial = group.integer_attribute("trial_num");
+  trial.trial_num = group.integer_attribute("trial_num");
   if (impl_->corpora) trial.corpus = impl_->corpora->of(file.session, trial.block, label(index));
   trial.bins = impl_->bins_of(group, index);
   impl_->read_features(group, trial, path);

@@ -27,7 +27,7 @@ TrialResult trial(std::size_t index) {
   result.name = "trial_000" + std::to_string(index);
   result.corpus = "50-Word, \"quoted\"";
   result.block = 2;
-  result.trial = static_cast<std::int64_t>(index);
+  result.trial_num = static_cast<std::int64_t>(index);
   result.bins = 40;
   result.steps = static_cast<std::int64_t>(index % 3);
   result.phonemes = {1, static_cast<int>(index), 40};
@@ -52,7 +52,7 @@ void expect_same(const TrialResult& a, const TrialResult& b) {
   EXPECT_EQ(a.name, b.name);
   EXPECT_EQ(a.corpus, b.corpus);
   EXPECT_EQ(a.block, b.block);
-  EXPECT_EQ(a.trial, b.trial);
+  EXPECT_EQ(a.trial_num, b.trial_num);
   EXPECT_EQ(a.bins, b.bins);
   EXPECT_EQ(a.steps, b.steps);
   EXPECT_EQ(a.phonemes, b.phonemes);

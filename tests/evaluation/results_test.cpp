@@ -15,7 +15,7 @@ TrialResult trial(const std::string& session, const std::string& corpus, std::ve
   result.session = session;
   result.corpus = corpus;
   result.block = 3;
-  result.trial = 7;
+  result.trial_num = 7;
   result.true_phonemes = std::move(truth);
   result.phonemes = std::move(predicted);
   result.phonemes_ctc = std::move(predicted_ctc);

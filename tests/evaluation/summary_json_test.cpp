@@ -309,7 +309,7 @@ TEST(JournalLines, AreTheTextThatEarlierRunsWrote) {
   trial.session = "s1";
   trial.name = "trial_0003";
   trial.block = 2;
-  trial.trial = 7;
+  trial.trial_num = 7;
   trial.corpus = "\xff";  // not UTF-8
   trial.bins = 40;
   trial.steps = 1;

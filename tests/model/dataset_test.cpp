@@ -47,7 +47,7 @@ TEST(Dataset, ReadsEveryVarietyOfTypes) {
     EXPECT_EQ(trial.session + "/" + trial.name, data.label(i));
     EXPECT_EQ(trial.session_index, data.session_index(i));
     EXPECT_EQ(trial.bins, bins[i]);
-    EXPECT_EQ(trial.trial, numbers[i]);
+    EXPECT_EQ(trial.trial_num, numbers[i]);
     EXPECT_EQ(trial.block, i == 1 ? 5 : 2);
     EXPECT_EQ(trial.phonemes, phonemes[i]);
     EXPECT_EQ(trial.sentence, i == 1 ? "na\xc3\xafve caf\xc3\xa9" : "hello there");

@@ -69,7 +69,7 @@ TEST(TrialReader, EndsEarlyWithoutWaiting) {
     TrialReader reader(data, all_of(data), 1000);
     for (std::size_t i = 0; i < taken; ++i) EXPECT_TRUE(reader.next().has_value());
   }
-  EXPECT_EQ(data.read(3).trial, 3);  // the data set can be used again
+  EXPECT_EQ(data.read(3).trial_num, 3);  // the data set can be used again
   TrialReader none(data, {});
   EXPECT_FALSE(none.next().has_value());
 }

@@ -21,7 +21,7 @@ inline constexpr int kResultsSchemaVersion = 1;
 
 /// One trial's counts: what paired comparisons need.
 struct TrialScore {
-  std::string label;  // "t15.2023.08.11/trial_0000"
+  std::string label;  // TrialId::label()
   std::string corpus;
   std::int64_t bins = 0;
   std::int64_t steps = 0;
@@ -64,8 +64,8 @@ inline constexpr double kLeastCoreShare = 0.9;
 
 struct EvaluationSummary {
   std::string tool_version;
-  std::string git_commit;  // of the tool; "" outside a clone
-  RunKey run_key;  // everything that decided these results (docs/resume.md)
+  std::string git_commit;                                    // of the tool; "" outside a clone
+  RunKey run_key;                                            // everything that decided these results (docs/resume.md)
   std::vector<std::pair<std::string, OptionValue>> options;  // every option of the evaluation
   ModelFacts model;
   std::string engine;

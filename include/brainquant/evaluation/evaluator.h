@@ -19,7 +19,7 @@ struct EvaluationOutcome {
 
 /// What has been said of a trial so far.
 struct WordsSoFar {
-  std::string label;      // "t15.2023.08.11/trial_0000"
+  std::string label;      // TrialId::label()
   std::int64_t bins = 0;  // of 20 ms, smoothed, that have been decoded
   std::string words;      // "" if none yet
   bool final = false;     // the trial is over: its best sentence, rescored if that was asked for

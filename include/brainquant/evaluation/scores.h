@@ -27,7 +27,7 @@ GroupedErrorRate word_error_rate(std::span<const TrialResult> trials);
 
 /// A trial's normalised true and predicted sentence, side by side.
 struct SentenceExample {
-  std::string label;  // "t15.2023.08.11/trial_0000"
+  std::string label;  // TrialId::label()
   std::vector<AlignedWords> words;
 };
 

@@ -7,15 +7,14 @@
 #include <vector>
 
 #include "brainquant/decoding/error_rate.h"
+#include "brainquant/model/trial_id.h"
 
 namespace brainquant {
 
-struct TrialResult {
+struct TrialResult : TrialId {
   std::size_t index = 0;  // place in the data set's order
-  std::string session;
-  std::string name;  // group name, "trial_0000"
   std::int64_t block = 0;
-  std::int64_t trial = 0;
+  std::int64_t trial_num = 0;
   std::string corpus;
   std::int64_t bins = 0;                // as recorded, 20 ms each
   std::int64_t steps = 0;               // 0: too short for one step

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "brainquant/model/config.h"
+#include "brainquant/model/trial_id.h"
 #include "brainquant/support/enum_names.h"
 #include "brainquant/support/option_list.h"
 #include "brainquant/support/run_context.h"
@@ -22,13 +23,11 @@ template <>
 std::span<const EnumName<Split>> enum_names();
 
 /// One attempted sentence.
-struct Trial {
+struct Trial : TrialId {
   std::size_t index = 0;           // place in the data set's order
-  std::string session;             // "t15.2023.08.11"
   std::int64_t session_index = 0;  // of the day layer
-  std::string name;                // group name, "trial_0000"
   std::int64_t block = 0;
-  std::int64_t trial = 0;       // trial_num
+  std::int64_t trial_num = 0;
   std::string corpus;           // from the CSV; "" if the split is train
   std::int64_t bins = 0;        // T, 20 ms each
   std::vector<float> features;  // [T, n_input_features], as recorded
@@ -65,7 +64,7 @@ class Dataset {
   Dataset& operator=(const Dataset&) = delete;
 
   std::size_t size() const;
-  /// What a trial is called, without reading it: "t15.2023.08.11/trial_0000".
+  /// TrialId::label(), without reading the trial.
   std::string label(std::size_t index) const;
   std::int64_t session_index(std::size_t index) const;
   /// Values in a bin, the model's n_input_features.

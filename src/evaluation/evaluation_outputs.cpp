@@ -1,0 +1,98 @@
+#include "evaluation/evaluation_outputs.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <chrono>
+#include <ctime>
+
+#include "brainquant/evaluation/machine.h"
+#include "brainquant/evaluation/results_files.h"
+#include "brainquant/support/atomic_file.h"
+#include "brainquant/support/error.h"
+#include "evaluation/saved_logits.h"
+
+namespace brainquant {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+fs::path folder_of_model(const fs::path& model) {
+  if (fs::is_directory(model)) return model;
+  return model.has_parent_path() ? model.parent_path() : fs::path(".");
+}
+
+// A name that no other run has taken, even if one began in the same second.
+fs::path timestamped_csv(const EvaluationOptions& options) {
+  const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  std::tm local{};
+  ::localtime_r(&now, &local);
+  const std::string stem = fmt::format("quantized_rnn_{}_results_{:%Y%m%d_%H%M%S}", name_of(options.data.split), local);
+  fs::path path = folder_of_model(options.model_path) / (stem + ".csv");
+  std::error_code ignored;
+  for (int i = 2; fs::exists(path, ignored); ++i) path.replace_filename(fmt::format("{}_{}.csv", stem, i));
+  return path;
+}
+
+bool is_stream(const fs::path& path) { return output_kind(path) == OutputKind::stream; }
+
+void check_can_be_written(const fs::path& path) {
+  if (!path.empty()) const AtomicFile probe(path);
+}
+
+void write_output(Journal& journal, const fs::path& path, const std::string& text, EvaluationOutputs::Words words) {
+  const bool to_stream = is_stream(path);
+  if (words == EvaluationOutputs::Words::to_come && to_stream) return;
+  if (!to_stream) journal.add_output(path);
+  write_file_atomically(path, text);
+}
+
+}  // namespace
+
+fs::path EvaluationOutputs::journal() const {
+  if (!options_.output_csv.empty() && !is_stream(options_.output_csv)) {
+    return options_.output_csv.string() + ".partial";
+  }
+  return folder_of_model(options_.model_path) /
+         fmt::format("quantized_rnn_{}_results.partial", name_of(options_.data.split));
+}
+
+void EvaluationOutputs::refuse_to_replace(const Journal::OutputNames& own) const {
+  if (options_.force) return;
+  for (const fs::path& path :
+       {options_.output_csv, options_.output_json, options_.submission_csv, options_.save_logits}) {
+    if (path.empty() || own.contains(path.string())) continue;
+    if (output_kind(path) == OutputKind::regular_file) {
+      throw FileError(path.string(), "is there already; --force replaces it");
+    }
+  }
+}
+
+void EvaluationOutputs::prepare() {
+  csv_ = options_.output_csv.empty() ? timestamped_csv(options_) : options_.output_csv;
+  for (const fs::path& path : {csv_, options_.output_json, options_.submission_csv, options_.save_logits}) {
+    check_can_be_written(path);
+  }
+}
+
+void EvaluationOutputs::write(Journal& journal, const std::vector<TrialResult>& trials, EvaluationSummary& summary,
+                              Words words) const {
+  const Split split = options_.data.split;
+  const bool made = words == Words::made;
+  write_output(journal, csv_, made ? sentences_csv(trials, split) : phonemes_csv(trials, split), words);
+  if (made && !options_.submission_csv.empty()) {
+    write_output(journal, options_.submission_csv, submission_csv(trials), words);
+  }
+  summary.peak_memory_bytes = peak_memory_bytes();
+  if (!options_.output_json.empty()) write_output(journal, options_.output_json, evaluation_json(summary), words);
+}
+
+void EvaluationOutputs::write_logits(Journal& journal, const RunContext& context) const {
+  const fs::path& path = options_.save_logits;
+  if (path.empty()) return;
+  if (!is_stream(path)) journal.add_output(path);
+  save_logits(journal, path, context);
+}
+
+}  // namespace brainquant
