@@ -4,7 +4,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <new>
+#include <sstream>
 
 #include "brainquant/experiment/child_process.h"
 #include "brainquant/git_commit.h"
@@ -40,6 +42,39 @@ void set_up_signals() {
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGXFSZ, SIG_IGN);
 }
+
+constexpr std::size_t kHelpWidth = 100;
+constexpr std::size_t kFlagsWidth = 40;
+
+// `text` broken between words into lines of at most `width` characters; a longer word has a line of its own.
+std::string wrapped(const std::string& text, std::size_t width) {
+  std::istringstream words(text);
+  std::string result;
+  std::size_t used = 0;
+  for (std::string word; words >> word; used += word.size()) {
+    if (used > 0 && used + 1 + word.size() > width) {
+      result += '\n';
+      used = 0;
+    } else if (used > 0) {
+      result += ' ';
+      ++used;
+    }
+    result += word;
+  }
+  return result;
+}
+
+// CLI11's --help, no wider than kHelpWidth. CLI11 itself indents what follows a line break.
+class WrappedHelp : public CLI::Formatter {
+ public:
+  WrappedHelp() { column_width(kFlagsWidth); }
+  std::string make_description(const CLI::App* app) const override {
+    return wrapped(app->get_description(), kHelpWidth) + "\n";
+  }
+  std::string make_option_desc(const CLI::Option* option) const override {
+    return wrapped(option->get_description(), kHelpWidth - kFlagsWidth);
+  }
+};
 
 // "--a 1 --b x": every option with the value that holds.
 std::string configuration(const CLI::App& parser) {
@@ -108,7 +143,7 @@ int run_app(const App& app, int argc, char** argv) {
   CLI::App parser(app.description, app.name);
   const std::string commit = git_commit();
   parser.set_version_flag("--version", app.name + " " + kVersion + (commit.empty() ? "" : " (" + commit + ")"));
-  parser.get_formatter()->column_width(40);
+  parser.formatter(std::make_shared<WrappedHelp>());
   app.add_flags(parser);
   bool quiet = false;
   bool verbose = false;

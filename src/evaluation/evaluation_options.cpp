@@ -32,24 +32,25 @@ void EvaluationOptions::validate() const {
 
 OptionList list_options(EvaluationOptions& options) {
   OptionList list;
-  list.add("model_path", options.model_path, "Quantized file, or a checkpoint folder: the fp32 baseline").is_required();
+  list.add("model_path", options.model_path, "Quantized file, or a checkpoint folder (the fp32 baseline)")
+      .is_required();
   list.add(list_data_options(options.data));
   list.add(list_selection_options(options.data));
   list.add(list_options(options.engine));
-  list.add("batch_size", options.batch_size, "Trials that the engine gets at once").that_decides(Decides::decoding);
+  list.add("batch_size", options.batch_size, "Trials decoded together").that_decides(Decides::decoding);
   list.add("streaming", options.streaming,
-           "Decode bin by bin, as a live system does, and time the steps; with --lm wfst print words as they come")
+           "Decode bin by bin, as a live system does, and time each step; with --lm wfst, print words as they come")
       .that_decides(Decides::decoding);
   list.add("step_latency", options.step_latency, "Time N single steps after the evaluation")
       .that_decides(Decides::decoding);
   list.add(list_options(options.language_model));
   list.add("output_csv", options.output_csv,
            "Results CSV; default: quantized_rnn_{val|test}_results_TIME.csv beside the model");
-  list.add("output_json", options.output_json, "Results with scores and times (docs/results-schema.md)");
-  list.add("submission_csv", options.submission_csv, "The competition's file: id,text");
-  list.add("save_logits", options.save_logits, "HDF5 file for all trials' logits");
-  list.add("force", options.force, "Replace files that are there already");
-  list.add("no_wait", options.no_wait, "Fail instead of waiting for another run that is writing these results");
+  list.add("output_json", options.output_json, "Results as JSON, with scores and times (docs/results-schema.md)");
+  list.add("submission_csv", options.submission_csv, "Competition file with the columns id,text");
+  list.add("save_logits", options.save_logits, "HDF5 file for the logits of all trials");
+  list.add("force", options.force, "Replace existing files");
+  list.add("no_wait", options.no_wait, "Fail instead of waiting for another run that is writing the same results");
   return list;
 }
 
@@ -60,7 +61,7 @@ int resolve_gpu_number(int gpu_number, const RunContext& context) {
   if (gpu_number == -1) return -1;
   const int count = libtorch_gpu_count();
   if (count == 0) {
-    context.log.info("no GPU here: running on the CPU");
+    context.log.info("no GPU found: running on the CPU");
     return -1;
   }
   if (gpu_number >= count) {

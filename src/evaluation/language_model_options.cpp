@@ -58,28 +58,30 @@ OptionList list_options(LanguageModelOptions& options) {
   const auto add = [&list](const char* name, auto& field, const char* help) -> Option& {
     return list.add(name, field, help).that_decides(Decides::words);
   };
-  add("skip_lm", options.skip_lm, "Phonemes only: no language model");
+  add("skip_lm", options.skip_lm, "Phonemes only, without a language model");
   add("lm", options.lm,
-      "What makes sentences: the public server (redis) or a graph in this process (wfst); default: wfst with --lm_dir, "
-      "else redis")
+      "Language model: the public server (redis) or a graph in this process (wfst); default: wfst with --lm_dir, redis "
+      "otherwise")
       .with_choices(language_model_names());
-  add("redis_host", options.redis_host, "redis: host of the server's Redis");
-  add("redis_port", options.redis_port, "redis: its port");
-  add("redis_db", options.redis_db, "redis: its database");
-  add("lm_timeout", options.lm_timeout, "redis: seconds for a trial, and for the server to be ready");
+  add("redis_host", options.redis_host, "redis: host of the Redis server");
+  add("redis_port", options.redis_port, "redis: port");
+  add("redis_db", options.redis_db, "redis: database number");
+  add("lm_timeout", options.lm_timeout, "redis: seconds to wait for the server to be ready, and for each sentence");
   add("lm_dir", options.lm_dir, "wfst: folder with TLG.fst and words.txt");
-  add("rescore_lm", options.rescore_lm, "wfst: larger G.fst or ARPA model that has the last word");
-  add("lm_preset", options.lm_preset, "wfst: the public server's defaults or its instructions'")
+  add("rescore_lm", options.rescore_lm, "wfst: larger G.fst or ARPA model to rescore with");
+  add("lm_preset", options.lm_preset,
+      "wfst: the public server's defaults (server), or the options its instructions give (published)")
       .with_choices({"server", "published"});
-  add("beam", options.beam, "wfst: instead of the preset's, like those below");
-  add("max_active", options.max_active, "wfst: most paths that go on from a step");
-  add("min_active", options.min_active, "wfst: fewest paths that go on from a step");
-  add("lattice_beam", options.lattice_beam, "wfst: how far a listed sentence may be from the best");
-  add("acoustic_scale", options.acoustic_scale, "wfst: weight of the logits");
-  add("blank_penalty", options.blank_penalty, "wfst: its logarithm is taken off blank");
-  add("ctc_blank_skip_threshold", options.ctc_blank_skip_threshold, "wfst: steps of surer blanks are skipped");
-  add("length_penalty", options.length_penalty, "wfst: cost of each step that moves on");
-  add("nbest", options.nbest, "wfst: sentences listed");
+  add("beam", options.beam, "wfst: search beam; this and the options below override the preset");
+  add("max_active", options.max_active, "wfst: most paths kept at a step");
+  add("min_active", options.min_active, "wfst: fewest paths kept at a step");
+  add("lattice_beam", options.lattice_beam, "wfst: how much worse than the best a listed sentence may be");
+  add("acoustic_scale", options.acoustic_scale, "wfst: weight of the logits against the language model");
+  add("blank_penalty", options.blank_penalty, "wfst: its logarithm is subtracted from blank's log-probability");
+  add("ctc_blank_skip_threshold", options.ctc_blank_skip_threshold,
+      "wfst: skip steps whose blank is more probable than this");
+  add("length_penalty", options.length_penalty, "wfst: cost of each step that advances in the graph");
+  add("nbest", options.nbest, "wfst: number of sentences to list");
   return list;
 }
 

@@ -33,15 +33,15 @@ fs::path ExperimentOptions::results_dir() const { return effective_output_dir() 
 OptionList list_options(ExperimentOptions& options) {
   OptionList list;
   list.add("model_path", options.model_path, "Folder of the trained model").is_required();
-  list.add("output_dir", options.output_dir, "Where results go; default: the parent of --model_path");
+  list.add("output_dir", options.output_dir, "Folder for results; default: the parent of --model_path");
   list.add(list_data_options(options.data));
   list.add(list_selection_options(options.data));
   list.add(list_options(options.engine));
-  list.add("batch_size", options.batch_size, "Trials that the engine gets at once").that_decides(Decides::decoding);
-  list.add("calibration_batch_size", options.calibration_batch_size, "Static types: trials in memory at once");
+  list.add("batch_size", options.batch_size, "Trials decoded together").that_decides(Decides::decoding);
+  list.add("calibration_batch_size", options.calibration_batch_size, "Static types: trials held in memory at once");
   list.add(list_options(options.language_model));
-  list.add("force", options.force, "Do finished work again, and replace another model's results");
-  list.add("no_wait", options.no_wait, "Fail instead of waiting for another run that is at work on a method");
+  list.add("force", options.force, "Repeat finished steps, and replace another model's results");
+  list.add("no_wait", options.no_wait, "Fail instead of waiting for another run of the same method");
   return list;
 }
 

@@ -110,7 +110,7 @@ std::span<const EnumName<Split>> enum_names() {
 
 OptionList list_data_options(DatasetOptions& options) {
   OptionList list;
-  list.add("data_dir", options.data_dir, "Data set: folders of sessions with data_{train,val,test}.hdf5");
+  list.add("data_dir", options.data_dir, "Data set: one folder per session, with data_{train,val,test}.hdf5");
   list.add("csv_path", options.csv_path, "CSV that names each block's corpus");
   return list;
 }
@@ -118,7 +118,7 @@ OptionList list_data_options(DatasetOptions& options) {
 OptionList list_selection_options(DatasetOptions& options) {
   OptionList list;
   list.add("eval_type", options.split, "Split to decode").that_decides(Decides::decoding);
-  list.add("sessions", options.sessions, "For testing: only these sessions, separated by commas")
+  list.add("sessions", options.sessions, "For testing: only these sessions (comma-separated)")
       .that_decides(Decides::decoding)
       .with_tag("of_{}");
   list.add("max_trials", options.max_trials, "For testing: only the first N trials")

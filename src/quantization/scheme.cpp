@@ -14,9 +14,8 @@ constexpr EnumName<QuantizationType> kTypes[] = {{QuantizationType::dynamic_rang
 constexpr EnumName<Dtype> kDtypes[] = {{Dtype::qint8, "qint8"}, {Dtype::float16, "float16"}};
 constexpr EnumName<Granularity> kGranularities[] = {{Granularity::per_tensor, "per_tensor"},
                                                     {Granularity::per_channel, "per_channel"}};
-constexpr EnumName<ObserverKind> kObservers[] = {{ObserverKind::minmax, "minmax"},
-                                                 {ObserverKind::percentile, "percentile"},
-                                                 {ObserverKind::histogram, "histogram"}};
+constexpr EnumName<ObserverKind> kObservers[] = {
+    {ObserverKind::minmax, "minmax"}, {ObserverKind::percentile, "percentile"}, {ObserverKind::histogram, "histogram"}};
 constexpr EnumName<DayLayers> kDayLayers[] = {{DayLayers::quantize, "quantize"}, {DayLayers::keep_float, "float"}};
 
 }  // namespace
@@ -98,11 +97,12 @@ OptionList list_options(QuantizationOptions& options) {
       .that_decides(Decides::model)
       .that_comes_to([&options] { return option::value_of(options.quantization_type); },
                      [&options] { return option::value_of(options.quantization_type); });
-  list.add("dtype", options.dtype, "What weights become; float16 only with dynamic")
+  list.add("dtype", options.dtype, "Number format of the weights; float16 only with dynamic")
       .that_decides(Decides::model)
       .that_comes_to([&options] { return option::value_of(options.dtype); },
                      [&options] { return option::value_of(options.dtype); });
-  list.add("weight_granularity", options.weight_granularity, "dynamic qint8 only; default: per_tensor")
+  list.add("weight_granularity", options.weight_granularity,
+           "Dynamic qint8 only: one scale per tensor or per output channel; default: per_tensor")
       .that_decides(Decides::model)
       .that_comes_to(
           [&options]() -> OptionValue {
@@ -114,7 +114,7 @@ OptionList list_options(QuantizationOptions& options) {
             const bool by_channel = options.quantization_type == QuantizationType::static_per_channel;
             return name_of(by_channel ? Granularity::per_channel : Granularity::per_tensor);
           });
-  list.add("observer", options.observer, "Static types only; default: minmax")
+  list.add("observer", options.observer, "Static types only: how activation scales are chosen; default: minmax")
       .that_decides(Decides::model)
       .that_comes_to(
           [&options]() -> OptionValue {
@@ -125,10 +125,11 @@ OptionList list_options(QuantizationOptions& options) {
             if (!options.is_static()) return {};
             return name_of(ObserverKind::minmax);
           });
-  list.add("day_layers", options.day_layers, "float leaves the day layers in fp32")
+  list.add("day_layers", options.day_layers, "Quantize the day layers, or keep them in fp32 (float)")
       .that_decides(Decides::model)
       .with_tag("{}_days");
-  list.add("calibration_samples", options.calibration_samples, "Static types: train trials to calibrate with")
+  list.add("calibration_samples", options.calibration_samples,
+           "Static types: number of train trials used for calibration")
       .that_decides(Decides::model)
       .with_tag("n{}")
       .that_comes_to(

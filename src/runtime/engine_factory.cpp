@@ -42,14 +42,15 @@ int EngineOptions::effective_threads() const {
 
 OptionList list_options(EngineOptions& options) {
   OptionList list;
-  list.add("gpu_number", options.gpu_number, "GPU to use, -1 for the CPU; INT8 always runs on the CPU")
+  list.add("gpu_number", options.gpu_number, "Number of the GPU, or -1 for the CPU; INT8 always runs on the CPU")
       .that_decides(Decides::decoding);
-  list.add("engine", options.engine, "How INT8 runs; default: the fastest one")
+  list.add("engine", options.engine, "Engine for INT8 models; default: native, the fastest")
       .with_choices(engine_names())
       .that_decides(Decides::decoding);
-  list.add("kernel", options.kernel, "The native engine's kernel by name; default: the CPU's best one")
+  list.add("kernel", options.kernel, "Kernel of the native engine; default: the best one for this CPU")
       .that_decides(Decides::decoding);
-  list.add("threads", options.threads, "Threads; 0: all cores that the process may use").that_decides(Decides::decoding);
+  list.add("threads", options.threads, "Number of threads; 0 uses every core the process may use")
+      .that_decides(Decides::decoding);
   return list;
 }
 
