@@ -29,7 +29,7 @@ def arguments():
     parser.add_argument("--trials", type=int, default=8, help="trials of the val files; a batch is all of them")
     parser.add_argument("--threads", default="1,2", type=lambda text: [int(t) for t in text.split(",")])
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--bins", type=int, default=902, help="trials are cut to so many 20 ms bins; shorter ones are left out")
+    parser.add_argument("--bins", type=int, default=902, help="trials are cut to N bins of 20 ms; shorter ones are left out")
     parser.add_argument("--steps", type=int, default=60, help="streaming steps in a round")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--isa", choices=["avx2"], help="hold every contender to these instructions")

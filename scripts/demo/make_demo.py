@@ -90,7 +90,7 @@ def main():
     made_by = json.dumps({"code": code_hash(), "recipe": asdict(recipe), "trials": trials, "seed": args.seed})
     stamp = args.out / "made_by.json"
     if stamp.exists() and stamp.read_text() == made_by and not args.force:
-        print(f"   {args.out} is there already")
+        print(f"   {args.out} already exists")
         return
     args.out.mkdir(parents=True, exist_ok=True)
     stamp.unlink(missing_ok=True)

@@ -29,7 +29,7 @@ class Smoothed:
 
 
 def trials_of(model, data, count, bins):
-    """The first `count` validation trials that have so many bins, cut to them."""
+    """The first `count` validation trials that have at least that many bins, cut to it."""
     decoder = TorchDecoder(model, 2)
     trials = []
     for _, session, group in decoder.val_trials(data, None):
