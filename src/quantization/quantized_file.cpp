@@ -1,12 +1,7 @@
 #include "brainquant/quantization/quantized_file.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
-#include <algorithm>
-#include <cmath>
-#include <cstdlib>
-#include <functional>
 #include <optional>
 #include <unordered_set>
 
@@ -16,70 +11,61 @@
 #include "brainquant/support/error.h"
 #include "brainquant/support/sha256.h"
 #include "model/config_limits.h"
-#include "model/usable_values.h"
+#include "quantization/parsed_field.h"
+#include "quantization/tensor_loader.h"
+#include "quantization/usable_product.h"
+#include "quantization/weight_codec.h"
 
 namespace brainquant {
 
 namespace {
 
-using Shape = std::vector<std::int64_t>;
-using TensorVisitor =
-    std::function<void(const std::string& name, TensorType type, const Shape& shape, const void* data)>;
-
-void visit_vector(const std::string& name, const std::vector<float>& values, const TensorVisitor& visit) {
-  visit(name, TensorType::float32, {static_cast<std::int64_t>(values.size())}, values.data());
-}
-
-void visit_weight(const std::string& name, const WeightMatrix& weight, const TensorVisitor& visit) {
-  const Shape shape = {rows_of(weight), cols_of(weight)};
-  if (const auto* matrix = std::get_if<Matrix>(&weight)) {
-    visit(name, TensorType::float32, shape, matrix->values.data());
-  } else if (const auto* half = std::get_if<Float16Matrix>(&weight)) {
-    visit(name, TensorType::float16, shape, half->values.data());
-  } else {
-    const auto& quantized = std::get<Int8Matrix>(weight);
-    visit(name, TensorType::int8, shape, quantized.values.data());
-    visit_vector(name + ".scale", quantized.scales, visit);
-  }
-}
-
 /// Every tensor of the file in its order.
-void visit_tensors(const QuantizedModel& model, const TensorVisitor& visit) {
+std::vector<TensorRecord> records_of(const QuantizedModel& model) {
+  std::vector<TensorRecord> records;
+  const auto add_vector = [&](std::string name, const std::vector<float>& values) {
+    records.push_back(float32_record(std::move(name), values));
+  };
+  const auto add_weight = [&](const std::string& name, const WeightMatrix& weight) {
+    for (TensorRecord& record : codec_of(weight).records(name, weight)) records.push_back(std::move(record));
+  };
   for (std::size_t d = 0; d < model.day_biases.size(); ++d) {
     if (model.day_residuals.empty()) {
-      visit_weight(fmt::format("day_weights.{}", d), model.day_weights[d], visit);
+      const Matrix& day = model.day_weights[d];
+      records.push_back({fmt::format("day_weights.{}", d),
+                         WeightFormat::float32,
+                         TensorType::float32,
+                         {day.rows, day.cols},
+                         day.values.data()});
     } else {
-      visit_weight(fmt::format("day_residuals.{}", d), model.day_residuals[d], visit);
+      add_weight(fmt::format("day_residuals.{}", d), model.day_residuals[d]);
     }
-    visit_vector(fmt::format("day_biases.{}", d), model.day_biases[d], visit);
+    add_vector(fmt::format("day_biases.{}", d), model.day_biases[d]);
   }
   for (std::size_t k = 0; k < model.gru.size(); ++k) {
-    visit_weight(fmt::format("gru.weight_ih_l{}", k), model.gru[k].weight_ih, visit);
-    visit_weight(fmt::format("gru.weight_hh_l{}", k), model.gru[k].weight_hh, visit);
-    visit_vector(fmt::format("gru.bias_ih_l{}", k), model.gru[k].bias_ih, visit);
-    visit_vector(fmt::format("gru.bias_hh_l{}", k), model.gru[k].bias_hh, visit);
+    add_weight(fmt::format("gru.weight_ih_l{}", k), model.gru[k].weight_ih);
+    add_weight(fmt::format("gru.weight_hh_l{}", k), model.gru[k].weight_hh);
+    add_vector(fmt::format("gru.bias_ih_l{}", k), model.gru[k].bias_ih);
+    add_vector(fmt::format("gru.bias_hh_l{}", k), model.gru[k].bias_hh);
   }
-  visit_weight("out.weight", model.out_weight, visit);
-  visit_vector("out.bias", model.out_bias, visit);
-  visit_vector("h0", model.h0, visit);
-}
-
-std::int64_t bytes_of(TensorType type, const Shape& shape) {
-  std::int64_t count = static_cast<std::int64_t>(bytes_per_element(type));
-  for (const std::int64_t size : shape) count *= size;
-  return count;
+  add_weight("out.weight", model.out_weight);
+  add_vector("out.bias", model.out_bias);
+  add_vector("h0", model.h0);
+  return records;
 }
 
 PickleValue strings(const std::vector<std::string>& values) {
   return PickleValue::list(PickleValue::Items(values.begin(), values.end()));
 }
 
+bool has_scales(const QuantizationOptions& options) { return codec_of(format_of(options.dtype)).has_scales; }
+
 PickleValue quantization_entry(const QuantizationOptions& options) {
   return PickleValue::dict({
       {"quantization_type", name_of(options.quantization_type)},
       {"dtype", name_of(options.dtype)},
       {"weight_granularity",
-       options.dtype == Dtype::qint8 ? PickleValue(name_of(options.effective_granularity())) : PickleValue()},
+       has_scales(options) ? PickleValue(name_of(options.effective_granularity())) : PickleValue()},
       {"day_layers", name_of(options.day_layers)},
       {"observer", options.is_static() ? PickleValue(name_of(options.effective_observer())) : PickleValue()},
       {"calibration_samples", options.is_static() ? PickleValue(options.calibration_samples) : PickleValue()},
@@ -134,16 +120,6 @@ std::optional<std::string> read_text_or_none(const PickleField& field) {
   return field.as_string();
 }
 
-/// A name that one of the parse_* functions takes; a wrong one is the file's fault, not the user's.
-template <typename Parse>
-auto parsed(const PickleField& field, Parse parse) {
-  try {
-    return parse(field.as_string());
-  } catch (const UsageError& error) {
-    field.fail(error.what());
-  }
-}
-
 std::vector<std::string> read_strings(const PickleField& field) {
   std::vector<std::string> values;
   for (const PickleField& item : field.items()) values.push_back(item.as_string());
@@ -154,8 +130,10 @@ std::vector<std::string> read_strings(const PickleField& field) {
 /// them.
 void check_granularity(const PickleField& field, const QuantizationOptions& options) {
   const std::optional<std::string> found = read_text_or_none(field);
-  if (options.dtype == Dtype::float16) {
-    if (found) field.fail(fmt::format("found '{}', expected None: FP16 weights have no scales", *found));
+  if (!has_scales(options)) {
+    if (found) {
+      field.fail(fmt::format("found '{}', expected None: {} weights have no scales", *found, name_of(options.dtype)));
+    }
     return;
   }
   const std::string expected = name_of(options.effective_granularity());
@@ -173,7 +151,7 @@ QuantizationOptions read_options(const PickleField& field) {
   if (options.is_static()) {
     options.observer = parsed(field.at("observer"), parse_observer);
     options.calibration_samples = field.at("calibration_samples").as_int(1, std::int64_t{1} << 40);
-  } else if (options.dtype == Dtype::qint8) {
+  } else if (has_scales(options)) {
     options.weight_granularity = parsed(field.at("weight_granularity"), parse_granularity);
   }
   try {
@@ -232,8 +210,8 @@ DecoderConfig read_config(const PickleField& field) {
   config.sessions = read_sessions(field.at("sessions"));
   config.smoothing = read_smoothing(field);
   if (config.parameter_count() > kMaxParameters) {
-    field.fail(fmt::format("sizes that make {} parameters, expected at most {}", config.parameter_count(),
-                           kMaxParameters));
+    field.fail(
+        fmt::format("sizes that make {} parameters, expected at most {}", config.parameter_count(), kMaxParameters));
   }
   return config;
 }
@@ -281,133 +259,6 @@ QuantizedFileHead read_head(const PickleField& root) {
   return head;
 }
 
-/// Whether q * scale stays within kLargestMagnitude, up to what rounding a scale adds to weights or features that lie
-/// at the limit.
-bool is_usable_product(int q, float scale) {
-  constexpr double kRounding = 1e-5;
-  return static_cast<double>(q) * static_cast<double>(scale) <= kLargestMagnitude * (1 + kRounding);
-}
-
-/// Tensors of the file, each checked against its checksum and the shape that the configuration implies.
-class TensorLoader {
- public:
-  TensorLoader(const TorchArchiveReader& archive, int format_version)
-      : archive_(archive),
-        tensors_(archive.root_field().at("tensors")),
-        checksums_(archive.root_field().at("checksums")) {
-    if (format_version >= 2) formats_ = archive.root_field().at("formats");
-  }
-
-  std::vector<float> vector(const std::string& name, std::int64_t size) {
-    const PickleField field = take(name, {size}, TensorType::float32);
-    std::vector<float> values = verified(name, archive_.read_float32(field));
-    require_usable(field, values);
-    return values;
-  }
-
-  Matrix matrix(const std::string& name, std::int64_t rows, std::int64_t cols) {
-    const PickleField field = take(name, {rows, cols}, TensorType::float32);
-    Matrix result{rows, cols, verified(name, archive_.read_float32(field))};
-    require_usable(field, result.values);
-    return result;
-  }
-
-  WeightMatrix weight(const std::string& name, std::int64_t rows, std::int64_t cols,
-                      const QuantizationOptions& options) {
-    if (options.dtype == Dtype::float16) {
-      const PickleField field = take(name, {rows, cols}, TensorType::float16);
-      Float16Matrix half{rows, cols, verified(name, archive_.read_float16_bits(field))};
-      const auto is_special = [](std::uint16_t bits) { return (bits & 0x7c00u) == 0x7c00u; };
-      if (std::any_of(half.values.begin(), half.values.end(), is_special)) field.fail("NaN or infinity");
-      return half;
-    }
-    const PickleField field = take(name, {rows, cols}, TensorType::int8);
-    Int8Matrix quantized{rows, cols, verified(name, archive_.read_int8(field)), {}};
-    if (std::find(quantized.values.begin(), quantized.values.end(), -128) != quantized.values.end()) {
-      field.fail("found -128, expected values from -127 to 127");
-    }
-    quantized.scales = scales(name + ".scale", rows, options.effective_granularity());
-    for (std::int64_t r = 0; r < rows; ++r) {
-      const float own_scale = quantized.scale(r);
-      if (!is_usable_product(127, own_scale) && !is_usable_product(largest_of(quantized, r), own_scale)) {
-        field.fail(fmt::format("row {}: a weight's magnitude is above {:g}", r, kLargestMagnitude));
-      }
-    }
-    return quantized;
-  }
-
-  void require_all_taken() const {
-    require_count(tensors_, "tensors");
-    if (formats_) require_count(*formats_, "number formats");
-  }
-
- private:
-  std::vector<float> scales(const std::string& name, std::int64_t rows, Granularity granularity) {
-    const std::int64_t count = granularity == Granularity::per_tensor ? 1 : rows;
-    const PickleField field = tensors_.at(name);
-    if (field.as_tensor().shape != Shape{count}) {
-      field.fail(fmt::format("found float32 [{}], expected float32 [{}]: the weights are {}",
-                             fmt::join(field.as_tensor().shape, ", "), count, name_of(granularity)));
-    }
-    std::vector<float> values = vector(name, count);
-    const auto is_positive = [](float s) { return s > 0; };
-    if (!std::all_of(values.begin(), values.end(), is_positive)) field.fail("a scale is not above 0");
-    return values;
-  }
-
-  static int largest_of(const Int8Matrix& weight, std::int64_t row) {
-    int largest = 0;
-    for (std::int64_t c = 0; c < weight.cols; ++c) largest = std::max(largest, std::abs(int{weight.row(row)[c]}));
-    return largest;
-  }
-
-  void require_count(const PickleField& dict, const char* what) const {
-    const std::size_t found = dict.entries().size();
-    if (found != taken_) dict.fail(fmt::format("found {} {}, expected {}", found, what, taken_));
-  }
-
-  PickleField take(const std::string& name, const Shape& shape, TensorType type) {
-    ++taken_;
-    const PickleField field = tensors_.at(name);
-    const PickleTensor& tensor = field.as_tensor();
-    if (tensor.shape != shape || tensor.storage.type != type) {
-      field.fail(fmt::format("found {} [{}], expected {} [{}]", name_of(tensor.storage.type),
-                             fmt::join(tensor.shape, ", "), name_of(type), fmt::join(shape, ", ")));
-    }
-    if (formats_) {
-      const PickleField format = formats_->at(name);
-      if (format.as_string() != name_of(type)) {
-        format.fail(fmt::format("found '{}', but the tensor is {}", format.as_string(), name_of(type)));
-      }
-    }
-    return field;
-  }
-
-  template <typename T>
-  std::vector<T> verified(const std::string& name, std::vector<T> values) const {
-    const std::string found = sha256_of_bytes(values.data(), values.size() * sizeof(T));
-    const PickleField expected = checksums_.at(name);
-    if (found != expected.as_string()) {
-      tensors_.at(name).fail(
-          fmt::format("the tensor is damaged: found SHA-256 {}, expected {}", found, expected.as_string()));
-    }
-    return values;
-  }
-
-  static void require_usable(const PickleField& field, const std::vector<float>& values) {
-    if (all_usable(values)) return;
-    const auto finite = [](float v) { return std::isfinite(v); };
-    if (!std::all_of(values.begin(), values.end(), finite)) field.fail("NaN or infinity");
-    field.fail(fmt::format("a magnitude above {:g}", kLargestMagnitude));
-  }
-
-  const TorchArchiveReader& archive_;
-  PickleField tensors_;
-  PickleField checksums_;
-  std::optional<PickleField> formats_;  // not in version 1
-  std::size_t taken_ = 0;
-};
-
 /// Smallest activation scale whose inverse and products stay normal numbers.
 constexpr double kSmallestScale = 0x1p-100;
 
@@ -434,9 +285,9 @@ ActivationScales read_activation_scales(const PickleField& field, std::int64_t l
 
 std::vector<StoredTensor> stored_tensors(const QuantizedModel& model) {
   std::vector<StoredTensor> tensors;
-  visit_tensors(model, [&](const std::string& name, TensorType type, const Shape& shape, const void*) {
-    tensors.push_back({name, name_of(type), shape, bytes_of(type, shape)});
-  });
+  for (const TensorRecord& record : records_of(model)) {
+    tensors.push_back({record.name, name_of(record.format), record.shape, record.bytes()});
+  }
   return tensors;
 }
 
@@ -445,11 +296,11 @@ void save_quantized_model(const QuantizedModel& model, const std::filesystem::pa
   PickleValue::Entries tensors;
   PickleValue::Entries formats;
   PickleValue::Entries checksums;
-  visit_tensors(model, [&](const std::string& name, TensorType type, const Shape& shape, const void* data) {
-    tensors.emplace_back(name, archive.add_tensor(type, shape, data));
-    formats.emplace_back(name, name_of(type));
-    checksums.emplace_back(name, sha256_of_bytes(data, static_cast<std::size_t>(bytes_of(type, shape))));
-  });
+  for (const TensorRecord& record : records_of(model)) {
+    tensors.emplace_back(record.name, archive.add_tensor(record.type, record.shape, record.data));
+    formats.emplace_back(record.name, name_of(record.format));
+    checksums.emplace_back(record.name, sha256_of_bytes(record.data, static_cast<std::size_t>(record.bytes())));
+  }
   archive.commit(PickleValue::dict({
       {"format", "brainquant"},
       {"format_version", kQuantizedFileVersion},
@@ -477,31 +328,32 @@ QuantizedModel read_model(const TorchArchiveReader& archive, QuantizedFileHead h
   model.options = head.options;
   model.provenance = std::move(head.provenance);
   const DecoderConfig& config = model.config;
-  TensorLoader load(archive, head.format_version);
+  TensorLoader load(archive, head.format_version, head.options);
   for (std::size_t d = 0; d < config.sessions.size(); ++d) {
     context.cancel.check();
     const std::int64_t features = config.n_input_features;
     if (model.options.day_layers == DayLayers::keep_float) {
-      model.day_weights.push_back(load.matrix(fmt::format("day_weights.{}", d), features, features));
+      model.day_weights.push_back(
+          {features, features, load.float32(fmt::format("day_weights.{}", d), {features, features})});
     } else {
-      model.day_residuals.push_back(load.weight(fmt::format("day_residuals.{}", d), features, features, model.options));
+      model.day_residuals.push_back(load.weight(fmt::format("day_residuals.{}", d), features, features));
     }
-    model.day_biases.push_back(load.vector(fmt::format("day_biases.{}", d), features));
+    model.day_biases.push_back(load.float32(fmt::format("day_biases.{}", d), {features}));
   }
   const std::int64_t gates = 3 * config.n_units;
   for (std::int64_t k = 0; k < config.n_layers; ++k) {
     context.cancel.check();
     const std::int64_t inputs = k == 0 ? config.step_input_size() : config.n_units;
     QuantizedGruLayer layer;
-    layer.weight_ih = load.weight(fmt::format("gru.weight_ih_l{}", k), gates, inputs, model.options);
-    layer.weight_hh = load.weight(fmt::format("gru.weight_hh_l{}", k), gates, config.n_units, model.options);
-    layer.bias_ih = load.vector(fmt::format("gru.bias_ih_l{}", k), gates);
-    layer.bias_hh = load.vector(fmt::format("gru.bias_hh_l{}", k), gates);
+    layer.weight_ih = load.weight(fmt::format("gru.weight_ih_l{}", k), gates, inputs);
+    layer.weight_hh = load.weight(fmt::format("gru.weight_hh_l{}", k), gates, config.n_units);
+    layer.bias_ih = load.float32(fmt::format("gru.bias_ih_l{}", k), {gates});
+    layer.bias_hh = load.float32(fmt::format("gru.bias_hh_l{}", k), {gates});
     model.gru.push_back(std::move(layer));
   }
-  model.out_weight = load.weight("out.weight", config.n_classes, config.n_units, model.options);
-  model.out_bias = load.vector("out.bias", config.n_classes);
-  model.h0 = load.vector("h0", config.n_units);
+  model.out_weight = load.weight("out.weight", config.n_classes, config.n_units);
+  model.out_bias = load.float32("out.bias", {config.n_classes});
+  model.h0 = load.float32("h0", {config.n_units});
   load.require_all_taken();
   if (model.options.is_static()) {
     model.activation_scales = read_activation_scales(root.at("activation_scales"), config.n_layers);

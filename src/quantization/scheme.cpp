@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "brainquant/support/error.h"
+#include "quantization/weight_codec.h"
 
 namespace brainquant {
 
@@ -17,6 +18,8 @@ constexpr EnumName<Granularity> kGranularities[] = {{Granularity::per_tensor, "p
 constexpr EnumName<ObserverKind> kObservers[] = {
     {ObserverKind::minmax, "minmax"}, {ObserverKind::percentile, "percentile"}, {ObserverKind::histogram, "histogram"}};
 constexpr EnumName<DayLayers> kDayLayers[] = {{DayLayers::quantize, "quantize"}, {DayLayers::keep_float, "float"}};
+
+bool has_scales(Dtype dtype) { return codec_of(format_of(dtype)).has_scales; }
 
 }  // namespace
 
@@ -56,11 +59,11 @@ ObserverKind parse_observer(const std::string& name) { return parse_enum<Observe
 DayLayers parse_day_layers(const std::string& name) { return parse_enum<DayLayers>("day_layers", name); }
 
 void QuantizationOptions::validate() const {
-  if (dtype == Dtype::float16 && is_static()) {
-    throw UsageError(
-        fmt::format("--dtype float16 goes only with --quantization_type dynamic, not {}", name_of(quantization_type)));
+  if (!has_scales(dtype) && is_static()) {
+    throw UsageError(fmt::format("--dtype {} goes only with --quantization_type dynamic, not {}", name_of(dtype),
+                                 name_of(quantization_type)));
   }
-  if (weight_granularity && (is_static() || dtype == Dtype::float16)) {
+  if (weight_granularity && (is_static() || !has_scales(dtype))) {
     throw UsageError(fmt::format("--weight_granularity goes only with dynamic qint8, not {}: {}", method_name(),
                                  is_static() ? "the type says the granularity" : "FP16 weights have no scales"));
   }
@@ -106,11 +109,11 @@ OptionList list_options(QuantizationOptions& options) {
       .that_decides(Decides::model)
       .that_comes_to(
           [&options]() -> OptionValue {
-            if (options.dtype == Dtype::float16) return {};
+            if (!has_scales(options.dtype)) return {};
             return name_of(options.effective_granularity());
           },
           [&options]() -> OptionValue {
-            if (options.dtype == Dtype::float16) return {};
+            if (!has_scales(options.dtype)) return {};
             const bool by_channel = options.quantization_type == QuantizationType::static_per_channel;
             return name_of(by_channel ? Granularity::per_channel : Granularity::per_tensor);
           });

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "brainquant/quantization/quantizer.h"
+#include "quantization/weight_codec.h"
 
 namespace brainquant {
 
@@ -31,26 +32,15 @@ struct Energy {
   }
 };
 
-std::int64_t bytes_of(const WeightMatrix& weight) {
-  const std::int64_t count = rows_of(weight) * cols_of(weight);
-  if (const auto* quantized = std::get_if<Int8Matrix>(&weight)) {
-    return count + static_cast<std::int64_t>(quantized->scales.size() * sizeof(float));
-  }
-  return count * (std::holds_alternative<Float16Matrix>(weight) ? 2 : 4);
-}
-
 TensorReport described(std::string name, const WeightMatrix& weight) {
+  const WeightCodec& codec = codec_of(weight);
+  const std::optional<Granularity> granularity = codec.granularity(weight);
   TensorReport report;
   report.name = std::move(name);
   report.parameters = rows_of(weight) * cols_of(weight);
-  report.bytes = bytes_of(weight);
-  report.granularity = "-";
-  if (const auto* quantized = std::get_if<Int8Matrix>(&weight)) {
-    report.bits = 8;
-    report.granularity = name_of(quantized->scales.size() == 1 ? Granularity::per_tensor : Granularity::per_channel);
-  } else if (std::holds_alternative<Float16Matrix>(weight)) {
-    report.bits = 16;
-  }
+  report.bits = codec.bits;
+  report.granularity = granularity ? name_of(*granularity) : "-";
+  for (const TensorRecord& record : codec.records("", weight)) report.bytes += record.bytes();
   return report;
 }
 

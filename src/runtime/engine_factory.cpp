@@ -8,6 +8,7 @@
 
 #include "brainquant/model/libtorch_environment.h"
 #include "brainquant/support/error.h"
+#include "quantization/dequantized_weights.h"
 #include "runtime/kernels/kernel_table.h"
 #include "runtime/libtorch_engine.h"
 #include "runtime/native_engine.h"

@@ -22,7 +22,4 @@ std::unique_ptr<Engine> make_libtorch_float_engine(const DecoderConfig& config, 
 /// only.
 std::unique_ptr<Engine> make_libtorch_int8_engine(const QuantizedModel& model);
 
-/// The fp32 parameters that a quantized model stands for.
-DecoderWeights dequantized_weights(const QuantizedModel& model);
-
 }  // namespace brainquant

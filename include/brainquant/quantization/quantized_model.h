@@ -10,6 +10,7 @@
 #include "brainquant/model/config.h"
 #include "brainquant/model/decoder_weights.h"
 #include "brainquant/quantization/scheme.h"
+#include "brainquant/quantization/weight_format.h"
 
 namespace brainquant {
 
@@ -32,9 +33,10 @@ struct Float16Matrix {
   std::vector<std::uint16_t> values;
 };
 
-/// A weight matrix [output channels, input] as one of the forms that a method stores.
+/// A weight matrix [output channels, input] in one of the formats, one type each.
 using WeightMatrix = std::variant<Matrix, Float16Matrix, Int8Matrix>;
 
+WeightFormat format_of(const WeightMatrix& weight);
 std::int64_t rows_of(const WeightMatrix& weight);
 std::int64_t cols_of(const WeightMatrix& weight);
 
@@ -55,10 +57,10 @@ struct ActivationScales {
 /// What made the file. No paths, times or thread counts: the same input gives the same bytes.
 struct Provenance {
   std::string tool_version;
-  std::string source_sha256;                    // of best_checkpoint
-  std::string args_sha256;                      // of args.yaml; "" in files of version 1
-  std::optional<std::string> libtorch_version;  // static types, whose calibration runs in LibTorch
-  std::vector<std::string> calibration_trials;  // "t15.2023.08.11/trial_0003", in the order used (static types)
+  std::string source_sha256;                      // of best_checkpoint
+  std::string args_sha256;                        // of args.yaml; "" in files of version 1
+  std::optional<std::string> libtorch_version;    // static types, whose calibration runs in LibTorch
+  std::vector<std::string> calibration_trials;    // "t15.2023.08.11/trial_0003", in the order used (static types)
   std::optional<std::string> calibration_sha256;  // of those trials' features (static types): calibration.h
   std::optional<double> val_per;                  // what the checkpoint says of itself
 };
@@ -79,6 +81,9 @@ struct QuantizedModel {
   std::vector<float> out_bias;
   std::vector<float> h0;
   std::optional<ActivationScales> activation_scales;  // static types
+
+  /// The formats of the weight matrices, each once, in the enumeration's order. Day layers left in fp32 don't count.
+  std::vector<WeightFormat> weight_formats() const;
 };
 
 }  // namespace brainquant

@@ -1,0 +1,24 @@
+// The number formats that a weight matrix can be stored in. Each matrix has its own; what a format is, its codec says
+// (src/quantization/weight_codec.h).
+#pragma once
+
+#include <string>
+
+#include "brainquant/quantization/scheme.h"
+#include "brainquant/support/enum_names.h"
+
+namespace brainquant {
+
+enum class WeightFormat { float32, float16, int8 };
+
+// Names as in a quantized file's `formats`: "float32" "float16" "int8". parse_weight_format throws UsageError on any
+// other name.
+template <>
+std::span<const EnumName<WeightFormat>> enum_names();
+std::string name_of(WeightFormat value);
+WeightFormat parse_weight_format(const std::string& name);
+
+/// The format that a dtype asks for.
+WeightFormat format_of(Dtype dtype);
+
+}  // namespace brainquant

@@ -1,0 +1,12 @@
+// A quantized model as an fp32 decoder runs it.
+#pragma once
+
+#include "brainquant/model/decoder_weights.h"
+#include "brainquant/quantization/quantized_model.h"
+
+namespace brainquant {
+
+/// The fp32 parameters that a quantized model stands for, whatever the formats of its matrices.
+DecoderWeights dequantized_weights(const QuantizedModel& model);
+
+}  // namespace brainquant

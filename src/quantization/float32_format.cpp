@@ -1,0 +1,37 @@
+// Weights left as they are.
+#include "quantization/tensor_loader.h"
+#include "quantization/weight_codec.h"
+
+namespace brainquant {
+
+namespace {
+
+WeightMatrix quantize(const Matrix& weight, Granularity /*granularity*/) { return weight; }
+
+Matrix dequantized(const WeightMatrix& weight) { return std::get<Matrix>(weight); }
+
+std::optional<Granularity> granularity_of(const WeightMatrix& /*weight*/) { return std::nullopt; }
+
+std::vector<TensorRecord> records(const std::string& name, const WeightMatrix& weight) {
+  const auto& matrix = std::get<Matrix>(weight);
+  return {{name, WeightFormat::float32, TensorType::float32, {matrix.rows, matrix.cols}, matrix.values.data()}};
+}
+
+WeightMatrix load(TensorLoader& file, const std::string& name, std::int64_t rows, std::int64_t cols,
+                  Granularity /*granularity*/) {
+  return Matrix{rows, cols, file.float32(name, {rows, cols})};
+}
+
+}  // namespace
+
+constinit const WeightCodec kFloat32Codec = {.format = WeightFormat::float32,
+                                             .bits = 32,
+                                             .stored_as = TensorType::float32,
+                                             .has_scales = false,
+                                             .quantize = quantize,
+                                             .dequantize = dequantized,
+                                             .granularity = granularity_of,
+                                             .records = records,
+                                             .load = load};
+
+}  // namespace brainquant

@@ -1,0 +1,56 @@
+// All that quantizing, reporting, reading and writing know of a number format. Each format's codec is a file of its own
+// (float32_format.cpp, float16_format.cpp, int8_format.cpp).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "brainquant/io/pickle.h"
+#include "brainquant/quantization/quantized_model.h"
+
+namespace brainquant {
+
+class TensorLoader;
+
+/// A tensor of a quantized file. The memory is the model's.
+struct TensorRecord {
+  std::string name;
+  WeightFormat format = WeightFormat::float32;  // as the file's `formats` has it
+  TensorType type = TensorType::float32;        // of an element on disk
+  std::vector<std::int64_t> shape;
+  const void* data = nullptr;  // row-major
+
+  std::int64_t bytes() const;
+};
+
+struct WeightCodec {
+  WeightFormat format;
+  int bits;              // of a value, its scale left out
+  TensorType stored_as;  // the element type of the record that has the matrix's name
+  bool has_scales;       // else a granularity means nothing
+
+  WeightMatrix (*quantize)(const Matrix& weight, Granularity granularity);
+  Matrix (*dequantize)(const WeightMatrix& weight);
+  /// Of the scales; none without scales.
+  std::optional<Granularity> (*granularity)(const WeightMatrix& weight);
+  /// The matrix's own record, named `name`, and those that go with it ("NAME.scale").
+  std::vector<TensorRecord> (*records)(const std::string& name, const WeightMatrix& weight);
+  /// What records() lists, from a file. `granularity` is what the file's options say of its scales. Throws FormatError
+  /// naming file and field.
+  WeightMatrix (*load)(TensorLoader& file, const std::string& name, std::int64_t rows, std::int64_t cols,
+                       Granularity granularity);
+};
+
+const WeightCodec& codec_of(WeightFormat format);
+inline const WeightCodec& codec_of(const WeightMatrix& weight) { return codec_of(format_of(weight)); }
+
+extern const WeightCodec kFloat32Codec;
+extern const WeightCodec kFloat16Codec;
+extern const WeightCodec kInt8Codec;
+
+/// fp32 values as a record: biases, scales.
+TensorRecord float32_record(std::string name, const std::vector<float>& values);
+
+}  // namespace brainquant
