@@ -24,10 +24,10 @@ struct PackedCase {
         pack(matrix, std::vector<float>(static_cast<std::size_t>(channels)), channels_in_order(channels), inputs, k);
     activations = AlignedBuffer<std::uint8_t>(inputs * rows);
     for (std::int64_t i = 0; i < inputs * rows; ++i) {
-      activations[i] = static_cast<std::uint8_t>(bytes(random) + k.activation_offset);
+      activations[i] = static_cast<std::uint8_t>(bytes(random) + k.storage_offset);
     }
     for (std::int64_t r = 0; r < rows; ++r) row_at.push_back(activations.data() + r * inputs);
-    acc = AlignedBuffer<std::int32_t>(rows * weights.block_count * kBlockChannels);
+    acc = AlignedBuffer<std::int32_t>(rows * weights.channels());
   }
 
   double macs() const {
@@ -38,12 +38,10 @@ struct PackedCase {
   void multiply(int member, int members) {
     const std::int64_t begin = weights.block_count * member / members,
                        end = weights.block_count * (member + 1) / members;
-    for (std::int64_t block = begin; block < end; block += kernel.tile_blocks) {
-      const std::int64_t last = std::min<std::int64_t>(block + kernel.tile_blocks, end);
-      const std::int64_t stride = weights.block_count * kBlockChannels;
-      std::int32_t* to = acc.data() + block * kBlockChannels;
-      begin_sums(weights, block, last, rows, to, stride);
-      add_products(kernel, weights, block, last, 0, weights.group_count, row_at.data(), rows, to, stride);
+    const std::int64_t tile_blocks = weights.gemm.nr / kBlockChannels;
+    for (std::int64_t block = begin; block < end; block += tile_blocks) {
+      const std::int64_t last = std::min(block + tile_blocks, end);
+      weights.multiply({block, last}, {row_at.data(), rows}, {acc.data() + block * kBlockChannels, weights.channels()});
     }
   }
 

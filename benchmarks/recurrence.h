@@ -22,8 +22,7 @@ inline double seconds_of_recurrence(PackedCase& layer, ThreadTeam& team, std::in
     std::int32_t* acc = layer.acc.data() + 3 * first;
     const std::uint8_t* row = layer.activations.data();
     for (std::int64_t t = 0; t < steps; ++t) {
-      begin_sums(layer.weights, 3 * begin, 3 * end, 1, acc, 3 * units);
-      add_products(kernel, layer.weights, 3 * begin, 3 * end, 0, layer.weights.group_count, &row, 1, acc, 3 * units);
+      layer.weights.multiply({3 * begin, 3 * end}, {&row, 1}, {acc, 3 * units});
       kernel.gates(acc, 0.01F, layer.weights.scales.data() + 3 * first, layer.weights.biases.data() + 3 * first,
                    gate_inputs.data() + 3 * first, count, h.data() + first);
       kernel.quantize(h.data() + first, 127.0F, count, next.data() + first);

@@ -55,24 +55,76 @@ OptionList list_options(EngineOptions& options) {
   return list;
 }
 
-ResolvedEngine resolve_engine(std::optional<Dtype> dtype, const EngineOptions& options) {
-  const bool int8 = dtype == Dtype::qint8;
-  const std::string engine = !options.engine.empty() ? options.engine : int8 ? "native" : "libtorch";
+namespace {
+
+/// The engine that runs weights of this format unless told otherwise.
+std::string default_engine(WeightFormat format) {
+  switch (format) {
+    case WeightFormat::int8:
+      return "native";
+    case WeightFormat::float16:
+    case WeightFormat::float32:
+      return "libtorch";
+  }
+  refuse_enumerator(static_cast<int>(format));
+}
+
+bool runs_on_gpu(WeightFormat format) {
+  switch (format) {
+    case WeightFormat::int8:
+      return false;
+    case WeightFormat::float16:
+    case WeightFormat::float32:
+      return true;
+  }
+  refuse_enumerator(static_cast<int>(format));
+}
+
+/// The one format that all matrices have: no engine runs a mixture yet.
+WeightFormat format_of_all_weights(const QuantizedModel& model) {
+  const std::vector<WeightFormat> formats = model.weight_formats();
+  if (formats.size() == 1) return formats.front();
+  std::vector<std::string> names;
+  for (const WeightFormat format : formats) names.push_back(name_of(format));
+  throw UsageError(
+      fmt::format("the model mixes weights of {}: no engine runs such a model", fmt::join(names, " and ")));
+}
+
+ResolvedEngine resolve_format(WeightFormat format, const EngineOptions& options) {
+  const std::string engine = !options.engine.empty() ? options.engine : default_engine(format);
   if (engine == "reference") return {engine, kReferenceInstructions};
   if (engine == "native") return {engine, choose_kernel(options.kernel).name};
-  const bool on_gpu = !int8 && options.gpu_number >= 0;
+  const bool on_gpu = runs_on_gpu(format) && options.gpu_number >= 0;
   return {engine, on_gpu ? kGpuInstructions : libtorch_cpu_capability()};
+}
+
+std::unique_ptr<Engine> make_libtorch_engine(const QuantizedModel& model, WeightFormat format, int gpu_number) {
+  switch (format) {
+    case WeightFormat::int8:
+      return make_libtorch_int8_engine(model);
+    case WeightFormat::float16:
+      return make_libtorch_float_engine(model.config, dequantized_weights(model), gpu_number, GruProducts::float16);
+    case WeightFormat::float32:
+      return make_libtorch_float_engine(model.config, dequantized_weights(model), gpu_number, GruProducts::float32);
+  }
+  refuse_enumerator(static_cast<int>(format));
+}
+
+}  // namespace
+
+ResolvedEngine resolve_engine(std::optional<Dtype> dtype, const EngineOptions& options) {
+  return resolve_format(dtype ? format_of(*dtype) : WeightFormat::float32, options);
 }
 
 std::unique_ptr<Engine> make_engine(const QuantizedModel& model, const EngineOptions& options) {
   options.validate();
-  const bool int8 = model.options.dtype == Dtype::qint8;
-  const std::string engine = resolve_engine(model.options.dtype, options).engine;
+  const WeightFormat format = format_of_all_weights(model);
+  const std::string engine = resolve_format(format, options).engine;
   set_libtorch_threads(options.effective_threads());
+  // These two refuse what they can't run by name.
   if (engine == "reference") return make_reference_engine(model);
   if (engine == "native") return make_native_engine(model, options.kernel, options.effective_threads());
-  if (int8) return make_libtorch_int8_engine(model);
-  return make_libtorch_float_engine(model.config, dequantized_weights(model), options.gpu_number, GruProducts::float16);
+  return make_libtorch_engine(model, format, options.gpu_number);
 }
 
 std::unique_ptr<Engine> make_engine(const DecoderConfig& config, const DecoderWeights& weights,

@@ -17,6 +17,7 @@
 #include "runtime/numerics.h"
 #include "runtime/patch_buffer.h"
 #include "runtime/reference_engine.h"
+#include "runtime/require_int8.h"
 
 namespace brainquant {
 

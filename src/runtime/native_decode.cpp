@@ -20,11 +20,11 @@ constexpr std::int64_t kBinsTogether = 48;
 
 }  // namespace
 
-/// Members of the team work on one group of trials together inside one run(). The buffers are as large as any group
+/// Members of the team work on a few trials together inside one run(). The buffers are as large as any micro-batch
 /// needs.
-class TrialDecoder::Group {
+class TrialDecoder::MicroBatch {
  public:
-  Group(const NativeModel& model, ThreadTeam& team)
+  MicroBatch(const NativeModel& model, ThreadTeam& team)
       : model_(model), team_(team), gate_inputs_(kRowsTogether * model.gate_channels) {
     const std::int64_t bins =
         kRowsTogether * model_.config.bins_between_steps() + kTrialsTogether * model_.config.bins_per_step();
@@ -66,10 +66,9 @@ class TrialDecoder::Group {
           unit_blocks(share_of(model.unit_blocks, member, members)),
           day(kBinsTogether, model.padded_features),
           bins(kBinsTogether * model.padded_features),
-          outputs(std::max(kBinsTogether * model.padded_features, model.out_weight.block_count * kBlockChannels)),
-          acc(std::max({kRowsTogether * model.kernel.tile_blocks * kBlockChannels,
-                        kTrialsTogether * model.gate_channels,
-                        kRowsTogether * model.out_weight.block_count * kBlockChannels})),
+          outputs(std::max(kBinsTogether * model.padded_features, model.out_weight.channels())),
+          acc(std::max({kRowsTogether * model.largest_nr(), kTrialsTogether * model.gate_channels,
+                        kRowsTogether * model.out_weight.channels()})),
           row_at(kRowsTogether),
           carried_rows(model.config.n_layers * kTrialsTogether * model.padded_units),
           carried_scale(static_cast<std::size_t>(model.config.n_layers * kTrialsTogether)) {
@@ -282,8 +281,8 @@ class TrialDecoder::Group {
   /// gate_inputs of all rows, for the member's own units: nobody else reads them.
   void input_products(Member& own, std::size_t layer) {
     const PackedMatrix& weight = model_.weight_ih[layer];
-    const std::int64_t tile_blocks = model_.kernel.tile_blocks;
-    const std::int64_t tile_channels = tile_blocks * kBlockChannels;
+    const std::int64_t tile_channels = weight.gemm.nr;
+    const std::int64_t tile_blocks = tile_channels / kBlockChannels;
     const std::vector<float>& scales = layer == 0 ? step_scale_ : own.hidden_scale[(layer - 1) % 2];
     if (layer > 0) {
       for (std::int64_t row = 0; row < row_count(); ++row) {
@@ -294,9 +293,7 @@ class TrialDecoder::Group {
     const Share blocks{3 * own.unit_blocks.begin, 3 * own.unit_blocks.end};
     for (std::int64_t block = blocks.begin; block < blocks.end; block += tile_blocks) {
       const std::int64_t end = std::min(block + tile_blocks, blocks.end);
-      begin_sums(weight, block, end, row_count(), own.acc.data(), tile_channels);
-      add_products(model_.kernel, weight, block, end, 0, weight.group_count, rows, row_count(), own.acc.data(),
-                   tile_channels);
+      weight.multiply({block, end}, {rows, row_count()}, {own.acc.data(), tile_channels});
       const std::int64_t channel = block * kBlockChannels;
       for (std::int64_t row = 0; row < row_count(); ++row) {
         model_.kernel.affine(own.acc.data() + row * tile_channels, scales[static_cast<std::size_t>(row)],
@@ -331,9 +328,7 @@ class TrialDecoder::Group {
       // By turns: a fast member writes the next step's h while a slow one still reads this step's.
       const float* h_before = hidden_[(t + 1) % 2].data() + static_cast<std::int64_t>(layer) * kTrialsTogether * units;
       float* h_now = hidden_[t % 2].data() + static_cast<std::int64_t>(layer) * kTrialsTogether * units;
-      begin_sums(weight, blocks.begin, blocks.end, active, own.acc.data(), acc_stride);
-      add_products(model_.kernel, weight, blocks.begin, blocks.end, 0, weight.group_count, last, active, own.acc.data(),
-                   acc_stride);
+      weight.multiply(blocks, {last, active}, {own.acc.data(), acc_stride});
       for (std::int64_t i = 0; i < active; ++i) {
         float* h = h_now + i * units + first_unit;
         std::copy_n(h_before + i * units + first_unit, own_units, h);
@@ -361,16 +356,14 @@ class TrialDecoder::Group {
   void outputs(Member& own) {
     const PackedMatrix& weight = model_.out_weight;
     const std::size_t last = (model_.weight_hh.size() - 1) % 2;
-    const std::int64_t channels = weight.block_count * kBlockChannels;
+    const std::int64_t channels = weight.channels();
     const std::int64_t classes = model_.config.n_classes;
     const Share share = share_of(row_count(), own.number, own.count);
     std::vector<const std::uint8_t*>& rows = own.row_at;
     for (std::int64_t row = share.begin; row < share.end; ++row) {
       rows[static_cast<std::size_t>(row)] = own.hidden_rows[last].data() + row * model_.padded_units;
     }
-    begin_sums(weight, 0, weight.block_count, share.count(), own.acc.data(), channels);
-    add_products(model_.kernel, weight, 0, weight.block_count, 0, weight.group_count, rows.data() + share.begin,
-                 share.count(), own.acc.data(), channels);
+    weight.multiply(weight.all_blocks(), {rows.data() + share.begin, share.count()}, {own.acc.data(), channels});
     for (std::int64_t row = share.begin; row < share.end; ++row) {
       const auto [trial, step] = rows_[static_cast<std::size_t>(row)];
       model_.kernel.affine(own.acc.data() + (row - share.begin) * channels,
@@ -418,7 +411,7 @@ std::vector<Logits> TrialDecoder::decode(std::span<const EngineInput> batch) {
   }
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return results[a].steps > results[b].steps; });
-  if (!group_ && !order.empty()) group_ = std::make_unique<Group>(model_, team_);
+  if (!micro_batch_ && !order.empty()) micro_batch_ = std::make_unique<MicroBatch>(model_, team_);
   for (std::size_t first = 0; first < order.size(); first += kTrialsTogether) {
     std::vector<const EngineInput*> trials;
     std::vector<Logits*> logits;
@@ -426,7 +419,7 @@ std::vector<Logits> TrialDecoder::decode(std::span<const EngineInput> batch) {
       trials.push_back(&batch[order[k]]);
       logits.push_back(&results[order[k]]);
     }
-    group_->decode(trials, logits);
+    micro_batch_->decode(trials, logits);
   }
   return results;
 }

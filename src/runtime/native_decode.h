@@ -24,10 +24,10 @@ class TrialDecoder {
   std::vector<Logits> decode(std::span<const EngineInput> batch);
 
  private:
-  class Group;
+  class MicroBatch;
   const NativeModel& model_;
   ThreadTeam& team_;
-  std::unique_ptr<Group> group_;
+  std::unique_ptr<MicroBatch> micro_batch_;
 };
 
 }  // namespace brainquant

@@ -4,7 +4,7 @@
 #include "runtime/native_decode.h"
 #include "runtime/native_model.h"
 #include "runtime/native_stream.h"
-#include "runtime/reference_engine.h"
+#include "runtime/require_int8.h"
 
 namespace brainquant {
 

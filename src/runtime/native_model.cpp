@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runtime/reference_engine.h"
+#include "runtime/require_int8.h"
 
 namespace brainquant {
 
@@ -22,17 +23,16 @@ NativeModel::NativeModel(const QuantizedModel& model, const Kernel& chosen)
   const std::vector<std::int64_t> features = channels_in_order(config.n_input_features);
   const std::vector<std::int64_t> gates = channels_by_unit_block(config.n_units);
   for (std::size_t d = 0; d < model.day_residuals.size(); ++d) {
-    day_residuals.push_back(pack(std::get<Int8Matrix>(model.day_residuals[d]), model.day_biases[d], features,
-                                 config.n_input_features, kernel));
+    day_residuals.push_back(
+        pack(model.day_residuals[d], model.day_biases[d], features, config.n_input_features, kernel));
   }
   for (std::size_t k = 0; k < model.gru.size(); ++k) {
     const QuantizedGruLayer& layer = model.gru[k];
     const std::int64_t run = k == 0 ? config.n_input_features : config.n_units;
-    weight_ih.push_back(pack(std::get<Int8Matrix>(layer.weight_ih), layer.bias_ih, gates, run, kernel));
-    weight_hh.push_back(pack(std::get<Int8Matrix>(layer.weight_hh), layer.bias_hh, gates, config.n_units, kernel));
+    weight_ih.push_back(pack(layer.weight_ih, layer.bias_ih, gates, run, kernel));
+    weight_hh.push_back(pack(layer.weight_hh, layer.bias_hh, gates, config.n_units, kernel));
   }
-  out_weight = pack(std::get<Int8Matrix>(model.out_weight), model.out_bias, channels_in_order(config.n_classes),
-                    config.n_units, kernel);
+  out_weight = pack(model.out_weight, model.out_bias, channels_in_order(config.n_classes), config.n_units, kernel);
 }
 
 void NativeModel::day_layer(std::int64_t session, const float* x, std::int64_t bins, Share blocks, DayScratch& scratch,
@@ -54,9 +54,7 @@ void NativeModel::day_layer(std::int64_t session, const float* x, std::int64_t b
     scratch.scales[static_cast<std::size_t>(t)] = scale.scale;
   }
   const PackedMatrix& weight = day_residuals[d];
-  begin_sums(weight, blocks.begin, blocks.end, bins, scratch.acc.data(), padded_features);
-  add_products(kernel, weight, blocks.begin, blocks.end, 0, weight.group_count, scratch.row_at.data(), bins,
-               scratch.acc.data(), padded_features);
+  weight.multiply(blocks, {scratch.row_at.data(), bins}, {scratch.acc.data(), padded_features});
   const std::int64_t first = blocks.begin * kBlockChannels;
   for (std::int64_t t = 0; t < bins; ++t) {
     const std::int64_t at = t * padded_features;

@@ -1,6 +1,7 @@
-// An INT8 model packed for a kernel: what both ways of running it (native_decode.cpp, native_stream.cpp) share.
+// A model packed for a kernel: what both ways of running it (native_decode.cpp, native_stream.cpp) share.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -8,19 +9,10 @@
 #include "brainquant/quantization/quantized_model.h"
 #include "runtime/numerics.h"
 #include "runtime/packed_matrix.h"
+#include "runtime/share.h"
 #include "runtime/thread_team.h"
 
 namespace brainquant {
-
-/// A part [begin, end) of something split over the members of a team.
-struct Share {
-  std::int64_t begin = 0;
-  std::int64_t end = 0;
-  std::int64_t count() const { return end - begin; }
-};
-inline Share share_of(std::int64_t total, int member, int members) {
-  return {total * member / members, total * (member + 1) / members};
-}
 
 struct DayScratch;
 
@@ -46,6 +38,13 @@ struct NativeModel {
   /// Bytes of one row of layer 0's input.
   std::int64_t step_row_bytes() const { return config.bins_per_step() * padded_features; }
   numerics::RowScale static_step_scale() const { return numerics::static_row_scale(activation_scales->step_input); }
+
+  /// Channels of the widest tile that layers' input products take.
+  std::int64_t largest_nr() const {
+    std::int64_t largest = 0;
+    for (const PackedMatrix& weight : weight_ih) largest = std::max<std::int64_t>(largest, weight.gemm.nr);
+    return largest;
+  }
 
   /// The scale of a hidden row whose largest magnitude is `maximum`, which only dynamic models look at.
   numerics::RowScale hidden_scale(std::size_t layer, float maximum) const {

@@ -24,8 +24,8 @@ NativeState::NativeState(const NativeModel& model)
       day_output(model.padded_features),
       input_acc(model.gate_channels),
       gate_inputs(model.gate_channels),
-      out_acc(model.out_weight.block_count * kBlockChannels),
-      outputs(model.out_weight.block_count * kBlockChannels) {}
+      out_acc(model.out_weight.channels()),
+      outputs(model.out_weight.channels()) {}
 
 void reset_state(const NativeModel& model, NativeState& state, std::int64_t session_index) {
   state.session_index = session_index;
@@ -67,10 +67,7 @@ void NativeStream::form_ahead(NativeState& state, int member) {
       const std::uint8_t* row = state.rows.data() + static_cast<std::int64_t>(k) * model_.padded_units;
       std::int32_t* acc = state.recurrent_acc.data() + static_cast<std::int64_t>(k) * model_.gate_channels +
                           3 * units.begin * kBlockChannels;
-      const PackedMatrix& weight = model_.weight_hh[k];
-      begin_sums(weight, 3 * units.begin, 3 * units.end, 1, acc, model_.gate_channels);
-      add_products(model_.kernel, weight, 3 * units.begin, 3 * units.end, 0, weight.group_count, &row, 1, acc,
-                   model_.gate_channels);
+      model_.weight_hh[k].multiply({3 * units.begin, 3 * units.end}, {&row, 1}, {acc, model_.gate_channels});
     }
   }
   if (model_.is_static()) add_bins(state, state.bins_there, member);
@@ -83,10 +80,8 @@ void NativeStream::add_bins(NativeState& state, std::int64_t end, int member) {
   const Share blocks{3 * units.begin, 3 * units.end};
   std::int32_t* acc = state.step_acc.data() + blocks.begin * kBlockChannels;
   const std::uint8_t* row = state.patch.data();
-  if (state.bins_summed == 0) begin_sums(weight, blocks.begin, blocks.end, 1, acc, model_.gate_channels);
-  const std::int64_t groups = model_.padded_features / kGroupInputs;
-  add_products(model_.kernel, weight, blocks.begin, blocks.end, state.bins_summed * groups, end * groups, &row, 1, acc,
-               model_.gate_channels);
+  const std::int64_t quads = model_.padded_features / weight.gemm.kr;
+  weight.multiply_part(blocks, {state.bins_summed * quads, end * quads}, {&row, 1}, {acc, model_.gate_channels});
 }
 
 bool NativeStream::push(NativeState& state, const float* bin, float* logits) {
@@ -180,8 +175,7 @@ void NativeStream::step(NativeState& state, int member) {
     if (k > 0 || !model_.is_static()) {
       const std::uint8_t* row = k == 0 ? state.patch.data() : state.rows.data() + (layer - 1) * model_.padded_units;
       if (k > 0) scale = state.row_scale[k - 1];
-      begin_sums(ih, blocks.begin, blocks.end, 1, acc, model_.gate_channels);
-      add_products(model_.kernel, ih, blocks.begin, blocks.end, 0, ih.group_count, &row, 1, acc, model_.gate_channels);
+      ih.multiply(blocks, {&row, 1}, {acc, model_.gate_channels});
     }
     float* gate_inputs = state.gate_inputs.data() + channel;
     model_.kernel.affine(acc, scale, ih.scales.data() + channel, ih.biases.data() + channel,
@@ -196,10 +190,9 @@ void NativeStream::step(NativeState& state, int member) {
   if (member != 0) return;
   const PackedMatrix& out = model_.out_weight;
   const std::uint8_t* row = state.rows.data() + (model_.config.n_layers - 1) * model_.padded_units;
-  begin_sums(out, 0, out.block_count, 1, state.out_acc.data(), 0);
-  add_products(model_.kernel, out, 0, out.block_count, 0, out.group_count, &row, 1, state.out_acc.data(), 0);
+  out.multiply(out.all_blocks(), {&row, 1}, {state.out_acc.data(), 0});
   model_.kernel.affine(state.out_acc.data(), state.row_scale.back(), out.scales.data(), out.biases.data(),
-                       out.block_count * kBlockChannels, state.outputs.data());
+                       out.channels(), state.outputs.data());
 }
 
 void NativeStream::quantize_hidden(NativeState& state, std::size_t layer, int member) {

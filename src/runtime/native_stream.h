@@ -21,7 +21,7 @@ struct NativeState : EngineState {
   AlignedBuffer<std::uint8_t> rows;   // the same, quantized
   std::vector<float> row_scale;       // [layers]
 
-  bool overflowed = false;            // a NaN was met since the start of the trial
+  bool overflowed = false;  // a NaN was met since the start of the trial
 
   // Formed ahead.
   bool recurrent_products_formed = false;

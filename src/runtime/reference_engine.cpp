@@ -1,15 +1,13 @@
 #include "runtime/reference_engine.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <utility>
 
-#include "brainquant/support/error.h"
 #include "runtime/numerics.h"
 #include "runtime/patch_buffer.h"
+#include "runtime/require_int8.h"
 
 namespace brainquant {
 
@@ -162,18 +160,6 @@ class ReferenceEngine : public Engine {
 };
 
 }  // namespace
-
-void require_int8(const QuantizedModel& model, const std::string& engine) {
-  if (model.options.dtype != Dtype::qint8) {
-    throw UsageError(fmt::format("the {} engine runs INT8 models, this one is {}; use --engine libtorch", engine,
-                                 name_of(model.options.dtype)));
-  }
-  const std::int64_t widest = std::max(model.config.step_input_size(), model.config.n_units);
-  if (widest > numerics::kWidestRow) {
-    throw UsageError(
-        fmt::format("a row of {} values is too wide for exact int32 sums (at most {})", widest, numerics::kWidestRow));
-  }
-}
 
 void float_day_layer(const Matrix& weight, const std::vector<float>& bias, const float* x, float* y) {
   std::fill(y, y + weight.cols, 0.0f);

@@ -13,9 +13,6 @@ inline constexpr const char* kReferenceInstructions = "scalar";
 /// Throws UsageError if the model is not INT8 or a row is too wide for int32 sums.
 std::unique_ptr<Engine> make_reference_engine(const QuantizedModel& model);
 
-/// The checks that every INT8 engine makes of a model.
-void require_int8(const QuantizedModel& model, const std::string& engine);
-
 /// y = softsign(x @ W + b) with a day layer left in fp32, summed in the order that docs/numerics.md gives. x, y
 /// [n_input_features].
 void float_day_layer(const Matrix& weight, const std::vector<float>& bias, const float* x, float* y);

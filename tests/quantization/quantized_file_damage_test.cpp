@@ -200,6 +200,10 @@ TEST(HostileQuantizedFile, NumberFormatsThatContradictTheTensors) {
   Forger f;
   expect_contains(f.refusal("formats", "out.weight", "float16"), "formats.out.weight: found 'float16'");
   expect_contains(f.refusal("formats", "out.weight", std::nullopt), "formats.out.weight");
+  expect_contains(f.refusal("formats", "out.weight", "int4"), "formats.out.weight: format: found 'int4'");
+  expect_contains(f.refusal("formats", "out.weight", 8), "formats.out.weight");
+  expect_contains(f.refusal("formats", "out.bias", "int8"), "formats.out.bias: found 'int8'");
+  expect_contains(f.refusal("formats", "out.weight.scale", "float16"), "formats.out.weight.scale: found 'float16'");
   expect_contains(f.refusal("formats", "extra", "int8"), "number formats");
   expect_contains(f.refusal("", "formats", std::nullopt), "formats");
 }

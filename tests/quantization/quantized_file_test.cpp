@@ -76,6 +76,20 @@ std::string line_of(const StoredTensor& stored, const std::vector<float>& values
                      sha256_of_bytes(values.data(), values.size() * sizeof(float)));
 }
 
+/// What PyTorch reads of the file: a line per tensor.
+std::string lines_of_pytorch(const std::filesystem::path& path) {
+  const std::string command =
+      fmt::format("'{}' '{}' '{}'", BRAINQUANT_PYTHON, BRAINQUANT_CHECK_QUANTIZED_FILE, path.string());
+  FILE* pipe = ::popen(command.c_str(), "r");
+  EXPECT_NE(pipe, nullptr);
+  if (pipe == nullptr) return "";
+  std::string output;
+  char piece[4096];
+  for (std::size_t n; (n = std::fread(piece, 1, sizeof piece, pipe)) > 0;) output.append(piece, n);
+  EXPECT_EQ(::pclose(pipe), 0);
+  return output;
+}
+
 TEST(QuantizedFile, PyTorchReadsTheSameTensors) {
   const ScratchFolder folder;
   for (const QuantizationOptions& options : all_methods()) {
@@ -83,14 +97,7 @@ TEST(QuantizedFile, PyTorchReadsTheSameTensors) {
     const Checkpoint checkpoint = testing::random_checkpoint(kShape, 12);
     const QuantizedModel model = model_of(options);
     save_quantized_model(model, folder / "a.pt");
-    const std::string command =
-        fmt::format("'{}' '{}' '{}'", BRAINQUANT_PYTHON, BRAINQUANT_CHECK_QUANTIZED_FILE, (folder / "a.pt").string());
-    FILE* pipe = ::popen(command.c_str(), "r");
-    ASSERT_NE(pipe, nullptr);
-    std::string output;
-    char piece[4096];
-    for (std::size_t n; (n = std::fread(piece, 1, sizeof piece, pipe)) > 0;) output.append(piece, n);
-    ASSERT_EQ(::pclose(pipe), 0);
+    const std::string output = lines_of_pytorch(folder / "a.pt");
     const std::vector<StoredTensor> stored = stored_tensors(model);
     EXPECT_EQ(static_cast<std::size_t>(std::count(output.begin(), output.end(), '\n')), stored.size());
     for (const StoredTensor& tensor : stored) {
@@ -119,6 +126,46 @@ TEST(QuantizedFile, PyTorchReadsTheSameTensors) {
         EXPECT_NE(output.find(line_of(tensor, model.h0)), std::string::npos);
       }
     }
+  }
+}
+
+// Each matrix in a format of its own: the file says which, PyTorch sees it, and it comes back.
+TEST(QuantizedFile, MixesFormats) {
+  const ScratchFolder folder;
+  for (const QuantizationOptions& options : {all_methods()[0], all_methods()[3]}) {
+    SCOPED_TRACE(text_of(options));
+    const Checkpoint checkpoint = testing::random_checkpoint(kShape, 12);
+    QuantizedModel model = model_of(options);
+    model.day_residuals[1] = quantize_float16(day_residual(checkpoint.weights.day_weights[1]));
+    model.gru[1].weight_hh = checkpoint.weights.gru[1].weight_hh;
+    model.out_weight = quantize_float16(checkpoint.weights.out_weight);
+    EXPECT_EQ(model.weight_formats(),
+              (std::vector<WeightFormat>{WeightFormat::float32, WeightFormat::float16, WeightFormat::int8}));
+    save_quantized_model(model, folder / "a.pt");
+    const QuantizedModel found = load_quantized_model(folder / "a.pt");
+    testing::expect_same_model(found, model);
+    EXPECT_EQ(format_of(found.day_residuals[0]), WeightFormat::int8);
+    EXPECT_EQ(format_of(found.day_residuals[1]), WeightFormat::float16);
+    EXPECT_EQ(format_of(found.gru[1].weight_hh), WeightFormat::float32);
+    const std::string output = lines_of_pytorch(folder / "a.pt");
+    EXPECT_NE(output.find("day_residuals.1|float16|"), std::string::npos);
+    EXPECT_NE(output.find("gru.weight_hh_l0|int8|"), std::string::npos);
+    EXPECT_NE(output.find("gru.weight_hh_l1|float32|"), std::string::npos);
+    EXPECT_EQ(output.find("gru.weight_hh_l1.scale"), std::string::npos);
+
+    // The report counts each by its own: values, and a scale for the matrix or for each row.
+    const std::vector<TensorReport> reports = report_tensors(checkpoint, model);
+    const auto report_of = [&](const std::string& name) {
+      return *std::find_if(reports.begin(), reports.end(), [&](const TensorReport& r) { return r.name == name; });
+    };
+    const std::int64_t scales = options.is_static() ? 3 * kShape.units : 1;
+    EXPECT_EQ(report_of("gru.weight_hh_l0").bits, 8);
+    EXPECT_EQ(report_of("gru.weight_hh_l0").bytes, 3 * kShape.units * kShape.units + 4 * scales);
+    EXPECT_EQ(report_of("gru.weight_hh_l1").bits, 32);
+    EXPECT_EQ(report_of("gru.weight_hh_l1").granularity, "-");
+    EXPECT_EQ(report_of("gru.weight_hh_l1").bytes, 4 * 3 * kShape.units * kShape.units);
+    EXPECT_EQ(report_of("out.weight").bits, 16);
+    EXPECT_EQ(report_of("out.weight").bytes, 2 * kShape.classes * kShape.units);
   }
 }
 

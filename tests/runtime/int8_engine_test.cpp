@@ -339,13 +339,13 @@ TEST(NativeEngine, ProductsGoThroughItsKernel) {
   for (const Kernel* kernel : supported_kernels()) {
     counted_kernel = kernel;
     Kernel counting = *kernel;
-    counting.multiply_tile = [](const TileArguments& tile) {
+    counting.int8.multiply_tile = [](const TileArguments& tile) {
       ++products_counted;
-      counted_kernel->multiply_tile(tile);
+      counted_kernel->int8.multiply_tile(tile);
     };
-    counting.multiply_any_tile = [](const TileArguments& tile) {
+    counting.int8.multiply_any_tile = [](const TileArguments& tile) {
       ++products_counted;
-      counted_kernel->multiply_any_tile(tile);
+      counted_kernel->int8.multiply_any_tile(tile);
     };
     const NativeModel native(model, counting);
     ThreadTeam team(1);
@@ -380,6 +380,47 @@ TEST(EngineChoice, Float16AndFp32RunLibTorchOnly) {
                     }),
                     name);
   }
+}
+
+/// The model with each weight matrix in the format that `of` gives for its fp32 values.
+template <typename Of>
+QuantizedModel with_formats(const Checkpoint& checkpoint, Of of) {
+  QuantizedModel model = quantize(checkpoint, {});
+  for (std::size_t d = 0; d < model.day_residuals.size(); ++d) {
+    model.day_residuals[d] = of(day_residual(checkpoint.weights.day_weights[d]));
+  }
+  for (std::size_t k = 0; k < model.gru.size(); ++k) {
+    model.gru[k].weight_ih = of(checkpoint.weights.gru[k].weight_ih);
+    model.gru[k].weight_hh = of(checkpoint.weights.gru[k].weight_hh);
+  }
+  model.out_weight = of(checkpoint.weights.out_weight);
+  return model;
+}
+
+// What runs a model is decided by the matrices themselves, not by the dtype that the options name.
+TEST(EngineChoice, FormatsOfTheMatricesDecide) {
+  const Checkpoint checkpoint = random_checkpoint({}, 6);
+  const Trials trials = random_trials(checkpoint.config, {40}, 3);
+  const QuantizedModel fp32 = with_formats(checkpoint, [](const Matrix& weight) { return WeightMatrix(weight); });
+  EXPECT_EQ(fp32.weight_formats(), std::vector<WeightFormat>{WeightFormat::float32});
+  const std::vector<float> found = engine_of(fp32, "")->decode(trials.inputs).at(0).values;
+  const std::vector<float> expected =
+      make_engine(checkpoint.config, checkpoint.weights, {"", "", 1, -1})->decode(trials.inputs).at(0).values;
+  ASSERT_EQ(found.size(), expected.size());
+  // W - I + I rounds by an ulp of 1 at most; FP16 products would be off by hundreds of times that.
+  for (std::size_t i = 0; i < found.size(); ++i) ASSERT_NEAR(found[i], expected[i], 2e-5) << i;
+  for (const std::string name : {"reference", "native"}) {
+    expect_contains(message_of<UsageError>([&] { engine_of(fp32, name); }), "float32");
+  }
+}
+
+TEST(EngineChoice, NoEngineRunsAMixture) {
+  QuantizedModel model = random_model({}, {}, 6);
+  model.out_weight = quantize_float16(dequantize(model.out_weight));
+  for (const std::string name : {"", "reference", "libtorch", "native"}) {
+    expect_contains(message_of<UsageError>([&] { engine_of(model, name); }), "mixes weights of float16 and int8");
+  }
+  expect_contains(message_of<UsageError>([&] { NativeModel(model, *supported_kernels().front()); }), "float16");
 }
 
 TEST(EngineChoice, OptionsOutOfRange) {

@@ -48,15 +48,15 @@ void keep_pairs_within(int limit, std::vector<int>& channel) {
   }
 }
 
-/// One product of `rows` x `blocks` over `groups`, with strides and offsets larger than they need to be; guards around
+/// One product of `rows` x `blocks` over `quads`, with strides and offsets larger than they need to be; guards around
 /// the sums.
 void check_tile(const Kernel& kernel, const Pattern& pattern, std::int64_t rows, std::int64_t blocks,
-                std::int64_t groups, bool any_weights = false) {
-  RandomNumbers random(static_cast<unsigned>(rows * 1000 + blocks * 100 + groups));
-  constexpr std::int64_t kSkippedGroups = 3, kGuard = 5;
+                std::int64_t quads, bool any_weights = false) {
+  RandomNumbers random(static_cast<unsigned>(rows * 1000 + blocks * 100 + quads));
+  constexpr std::int64_t kSkippedQuads = 3, kGuard = 5;
   constexpr std::int32_t kGuardValue = 0x5a5a5a5a;
-  const std::int64_t inputs = groups * kGroupInputs, channels = blocks * kBlockChannels;
-  const std::int64_t block_stride = (groups + kSkippedGroups) * kGroupBytes, acc_stride = channels + kGuard;
+  const std::int64_t inputs = quads * kQuadInputs, channels = blocks * kBlockChannels;
+  const std::int64_t block_stride = (quads + kSkippedQuads) * kQuadBytes, acc_stride = channels + kGuard;
 
   std::vector<std::vector<int>> weight(static_cast<std::size_t>(channels)), activation(static_cast<std::size_t>(rows));
   for (auto& channel : weight) {
@@ -69,8 +69,8 @@ void check_tile(const Kernel& kernel, const Pattern& pattern, std::int64_t rows,
       row.push_back(static_cast<int>(random.integer(pattern.lowest_activation, pattern.highest_activation)));
     }
   }
-  if (kernel.pair_limit > 0 && !any_weights) {
-    for (auto& channel : weight) keep_pairs_within(kernel.pair_limit, channel);
+  if (kernel.int8.pair_limit > 0 && !any_weights) {
+    for (auto& channel : weight) keep_pairs_within(kernel.int8.pair_limit, channel);
   }
   std::vector<std::int8_t> packed(static_cast<std::size_t>(blocks * block_stride), 99);  // 99 where nothing may be read
   for (std::int64_t c = 0; c < channels; ++c) {
@@ -85,7 +85,7 @@ void check_tile(const Kernel& kernel, const Pattern& pattern, std::int64_t rows,
   std::vector<const std::uint8_t*> row_at;
   for (const auto& row : activation) {
     bytes.emplace_back(static_cast<std::size_t>(row_offset), std::uint8_t{77});
-    for (const int q : row) bytes.back().push_back(static_cast<std::uint8_t>(q + kernel.activation_offset));
+    for (const int q : row) bytes.back().push_back(static_cast<std::uint8_t>(q + kernel.storage_offset));
   }
   for (const auto& row : bytes) row_at.push_back(row.data());
 
@@ -98,22 +98,22 @@ void check_tile(const Kernel& kernel, const Pattern& pattern, std::int64_t rows,
         product += activation[static_cast<std::size_t>(m)][i] * weight[static_cast<std::size_t>(c)][i];
         sum += weight[static_cast<std::size_t>(c)][i];
       }
-      acc[static_cast<std::size_t>(m * acc_stride + c)] = start - (any_weights ? 0 : kernel.activation_offset * sum);
+      acc[static_cast<std::size_t>(m * acc_stride + c)] = start - (any_weights ? 0 : kernel.storage_offset * sum);
       expected[static_cast<std::size_t>(m * acc_stride + c)] = start + product;
     }
   }
-  const auto multiply = any_weights ? kernel.multiply_any_tile : kernel.multiply_tile;
-  multiply({packed.data(), block_stride, row_at.data(), row_offset, rows, blocks, groups, acc.data(), acc_stride});
+  const auto multiply = any_weights ? kernel.int8.multiply_any_tile : kernel.int8.multiply_tile;
+  multiply({packed.data(), block_stride, row_at.data(), row_offset, rows, blocks, quads, acc.data(), acc_stride});
   ASSERT_EQ(acc, expected) << kernel.name << ", " << pattern.name << ": " << rows << " rows, " << blocks << " blocks, "
-                           << groups << " groups";
+                           << quads << " quads";
 }
 
 TEST_P(EveryKernel, ProductsAreExact) {
-  for (std::int64_t rows = 1; rows <= kernel().tile_rows; ++rows) {
-    for (std::int64_t blocks = 1; blocks <= kernel().tile_blocks; ++blocks) {
-      for (const std::int64_t groups : {1, 2, 3, 4, 5, 6, 7, 8, 9, 31, 130}) {
+  for (std::int64_t rows = 1; rows <= kernel().int8.mr; ++rows) {
+    for (std::int64_t blocks = 1; blocks <= kernel().int8.nr / kBlockChannels; ++blocks) {
+      for (const std::int64_t quads : {1, 2, 3, 4, 5, 6, 7, 8, 9, 31, 130}) {
         for (const Pattern& pattern : kPatterns) {
-          ASSERT_NO_FATAL_FAILURE(check_tile(kernel(), pattern, rows, blocks, groups));
+          ASSERT_NO_FATAL_FAILURE(check_tile(kernel(), pattern, rows, blocks, quads));
         }
       }
     }
@@ -122,53 +122,54 @@ TEST_P(EveryKernel, ProductsAreExact) {
 
 // As wide as the published model's layer 0 is, everything at its largest: 7168 * 127 * 127 in one sum.
 TEST_P(EveryKernel, WidestProductDoesNotSaturate) {
-  check_tile(kernel(), kPatterns[1], 1, 1, 7168 / kGroupInputs);
-  check_tile(kernel(), kPatterns[2], kernel().tile_rows, kernel().tile_blocks, 7168 / kGroupInputs);
+  check_tile(kernel(), kPatterns[1], 1, 1, 7168 / kQuadInputs);
+  check_tile(kernel(), kPatterns[2], kernel().int8.mr, kernel().int8.nr / kBlockChannels, 7168 / kQuadInputs);
 }
 
-TEST(KernelTable, TilesHaveNoMoreBlocksThanThereIsRoomFor) {
-  for (const Kernel* kernel : all_kernels()) EXPECT_LE(kernel->tile_blocks, kMostTileBlocks) << kernel->name;
+TEST(KernelTable, TilesHaveNoMoreChannelsThanThereIsRoomFor) {
+  for (const Kernel* kernel : all_kernels())
+    EXPECT_LE(kernel->int8.nr, kMostTileBlocks * kBlockChannels) << kernel->name;
 }
 
 class KernelWithPairLimit : public EveryKernel {};
 
 TEST_P(KernelWithPairLimit, ProductsOfAnyWeightsAreExact) {
-  for (std::int64_t rows = 1; rows <= kernel().tile_rows; ++rows) {
-    for (std::int64_t blocks = 1; blocks <= kernel().tile_blocks; ++blocks) {
-      for (const std::int64_t groups : {1, 2, 3, 7, 31}) {
+  for (std::int64_t rows = 1; rows <= kernel().int8.mr; ++rows) {
+    for (std::int64_t blocks = 1; blocks <= kernel().int8.nr / kBlockChannels; ++blocks) {
+      for (const std::int64_t quads : {1, 2, 3, 7, 31}) {
         for (const Pattern& pattern : kPatterns) {
-          ASSERT_NO_FATAL_FAILURE(check_tile(kernel(), pattern, rows, blocks, groups, true));
+          ASSERT_NO_FATAL_FAILURE(check_tile(kernel(), pattern, rows, blocks, quads, true));
         }
       }
     }
   }
 }
 
-TEST_P(KernelWithPairLimit, ListedGroupsAreExact) {
-  constexpr std::int64_t kStride = kListedChannels + 3;
+TEST_P(KernelWithPairLimit, SparseQuadsAreExact) {
+  constexpr std::int64_t kStride = kHalfChannels + 3;
   RandomNumbers random(5);
   for (const Pattern& pattern : kPatterns) {
-    for (const std::vector<std::int32_t>& groups : {std::vector<std::int32_t>{4}, {0, 1, 2, 3, 4}, {0, 3, 4}}) {
-      std::vector<std::vector<int>> weight(kListedChannels);
+    for (const std::vector<std::int32_t>& quads : {std::vector<std::int32_t>{4}, {0, 1, 2, 3, 4}, {0, 3, 4}}) {
+      std::vector<std::vector<int>> weight(kHalfChannels);
       for (auto& channel : weight) {
-        for (std::size_t i = 0; i < groups.size() * 4; ++i) {
+        for (std::size_t i = 0; i < quads.size() * 4; ++i) {
           channel.push_back(static_cast<int>(random.integer(pattern.lowest_weight, pattern.highest_weight)));
         }
-        keep_pairs_within(kernel().pair_limit, channel);
+        keep_pairs_within(kernel().int8.pair_limit, channel);
       }
       std::vector<std::int8_t> packed;
-      for (std::size_t g = 0; g < groups.size(); ++g) {
+      for (std::size_t q = 0; q < quads.size(); ++q) {
         for (const auto& channel : weight) {
-          for (std::size_t i = 4 * g; i < 4 * g + 4; ++i) packed.push_back(static_cast<std::int8_t>(channel[i]));
+          for (std::size_t i = 4 * q; i < 4 * q + 4; ++i) packed.push_back(static_cast<std::int8_t>(channel[i]));
         }
       }
-      const std::int64_t rows = kernel().tile_rows;
+      const std::int64_t rows = kernel().int8.mr;
       std::vector<std::vector<std::uint8_t>> bytes(static_cast<std::size_t>(rows));
       std::vector<const std::uint8_t*> row_at;
       for (auto& row : bytes) {
         for (int i = 0; i < 20; ++i) {
           const std::int64_t q = random.integer(pattern.lowest_activation, pattern.highest_activation);
-          row.push_back(static_cast<std::uint8_t>(q + kernel().activation_offset));
+          row.push_back(static_cast<std::uint8_t>(q + kernel().storage_offset));
         }
         row_at.push_back(row.data());
       }
@@ -176,14 +177,14 @@ TEST_P(KernelWithPairLimit, ListedGroupsAreExact) {
       for (std::size_t m = 0; m < bytes.size(); ++m) {
         for (std::size_t c = 0; c < weight.size(); ++c) {
           for (std::size_t i = 0; i < weight[c].size(); ++i) {
-            const auto input = static_cast<std::size_t>(groups[i / 4] * 4) + i % 4;
+            const auto input = static_cast<std::size_t>(quads[i / 4] * 4) + i % 4;
             expected[m * kStride + c] += bytes[m][input] * weight[c][i];
           }
         }
       }
-      kernel().multiply_listed({packed.data(), groups.data(), row_at.data(), rows,
-                                static_cast<std::int64_t>(groups.size()), acc.data(), kStride});
-      ASSERT_EQ(acc, expected) << pattern.name << ", " << groups.size() << " groups";
+      kernel().int8.multiply_sparse({packed.data(), quads.data(), row_at.data(), rows,
+                                     static_cast<std::int64_t>(quads.size()), acc.data(), kStride});
+      ASSERT_EQ(acc, expected) << pattern.name << ", " << quads.size() << " quads";
     }
   }
 }
@@ -341,7 +342,7 @@ TEST_P(EveryKernel, QuantizeRoundsTiesToEvenAndSaturates) {
         const double scaled = std::min(std::max(values[i] * inverse, -127.0F), 127.0F);
         double rounded = std::floor(scaled);
         if (scaled - rounded > 0.5 || (scaled - rounded == 0.5 && std::fmod(rounded, 2.0) != 0)) rounded += 1;
-        ASSERT_EQ(found[i], static_cast<std::uint8_t>(static_cast<int>(rounded) + kernel().activation_offset))
+        ASSERT_EQ(found[i], static_cast<std::uint8_t>(static_cast<int>(rounded) + kernel().storage_offset))
             << values[i] << " * " << inverse << " at " << i;
       }
     }
@@ -436,7 +437,7 @@ TEST_P(EveryKernel, QuantizesTheLargestAndWhatIsNoNumber) {
       const int ones = inverse > 1 ? 127 : 0;
       const int expected[] = {127, -127, -127, 127, -127, ones};
       for (std::size_t i = 0; i < 6; ++i) {
-        ASSERT_EQ(found[i], static_cast<std::uint8_t>(expected[i] + kernel().activation_offset)) << i;
+        ASSERT_EQ(found[i], static_cast<std::uint8_t>(expected[i] + kernel().storage_offset)) << i;
       }
     }
     // The largest of the numbers, wherever the NaN stands.
@@ -452,7 +453,7 @@ INSTANTIATE_TEST_SUITE_P(Cpu, EveryKernel, ::testing::ValuesIn(supported_kernels
 
 std::vector<const Kernel*> kernels_with_pair_limit() {
   std::vector<const Kernel*> kernels = supported_kernels();
-  std::erase_if(kernels, [](const Kernel* kernel) { return kernel->pair_limit == 0; });
+  std::erase_if(kernels, [](const Kernel* kernel) { return kernel->int8.pair_limit == 0; });
   return kernels;
 }
 

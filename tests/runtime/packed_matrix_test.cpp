@@ -1,5 +1,5 @@
 // Products with packed weights by every kernel that this CPU has, against sums written out one by one: weights of any
-// size, also those whose pairs are beyond a kernel's pair_limit.
+// size, also those whose pairs are beyond a product's pair_limit.
 #include "runtime/packed_matrix.h"
 
 #include <gtest/gtest.h>
@@ -9,8 +9,10 @@
 #include <string>
 #include <vector>
 
+#include "brainquant/support/error.h"
 #include "runtime/kernel_name.h"
 #include "runtime/kernels/kernel_table.h"
+#include "support/error_message.h"
 #include "support/small_decoder.h"
 
 namespace brainquant {
@@ -41,10 +43,10 @@ const std::vector<Case>& cases() {
 
 class PackedMatrixProduct : public ::testing::TestWithParam<const Kernel*> {};
 
-/// Channels [16 * block_begin, 16 * block_end) over inputs [4 * group_begin, 4 * group_end); `inputs` of a channel are
-/// one run, so input i lies at byte i of a row.
+/// Channels [16 * block_begin, 16 * block_end) over k quads in two parts, split at quad_begin; `inputs` of a channel
+/// are one run, so input i lies at byte i of a row.
 void check_products(const Kernel& kernel, const Case& weights_of, std::int64_t channels, std::int64_t inputs,
-                    std::int64_t row_count, std::int64_t block_begin, std::int64_t group_begin) {
+                    std::int64_t row_count, std::int64_t block_begin, std::int64_t quad_begin) {
   RandomNumbers random(static_cast<unsigned>(channels * 7919 + inputs * 31 + row_count));
   Int8Matrix weight{channels, inputs, {}, {0.5F}};
   for (std::int64_t i = 0; i < channels * inputs; ++i) {
@@ -52,7 +54,7 @@ void check_products(const Kernel& kernel, const Case& weights_of, std::int64_t c
   }
   const PackedMatrix packed =
       pack(weight, std::vector<float>(static_cast<std::size_t>(channels)), channels_in_order(channels), inputs, kernel);
-  const std::int64_t bytes_in_row = packed.group_count * kGroupInputs;
+  const std::int64_t bytes_in_row = packed.quad_count * kQuadInputs;
   std::vector<std::vector<int>> activation(static_cast<std::size_t>(row_count));
   std::vector<std::vector<std::uint8_t>> bytes;
   std::vector<const std::uint8_t*> rows;
@@ -62,17 +64,19 @@ void check_products(const Kernel& kernel, const Case& weights_of, std::int64_t c
                                               : static_cast<int>(random.integer(-127, 127)));
     }
     bytes.emplace_back();
-    for (const int q : row) bytes.back().push_back(static_cast<std::uint8_t>(q + kernel.activation_offset));
+    for (const int q : row) bytes.back().push_back(static_cast<std::uint8_t>(q + kernel.storage_offset));
   }
   for (const auto& row : bytes) rows.push_back(row.data());
 
-  // From group_begin to the end, then what is before it: together they are the whole sum.
-  const std::int64_t block_end = packed.block_count, width = (block_end - block_begin) * kBlockChannels;
-  std::vector<std::int32_t> acc(static_cast<std::size_t>(row_count * width));
-  begin_sums(packed, block_begin, block_end, row_count, acc.data(), width);
-  add_products(kernel, packed, block_begin, block_end, group_begin, packed.group_count, rows.data(), row_count,
-               acc.data(), width);
-  add_products(kernel, packed, block_begin, block_end, 0, group_begin, rows.data(), row_count, acc.data(), width);
+  // Up to quad_begin, then from there to the end: together they are the whole sum. One call for all of it gives the
+  // same.
+  const Share blocks{block_begin, packed.block_count};
+  const std::int64_t width = blocks.count() * kBlockChannels;
+  std::vector<std::int32_t> acc(static_cast<std::size_t>(row_count * width), 77), at_once = acc;
+  packed.multiply_part(blocks, {0, quad_begin}, {rows.data(), row_count}, {acc.data(), width});
+  packed.multiply_part(blocks, {quad_begin, packed.quad_count}, {rows.data(), row_count}, {acc.data(), width});
+  packed.multiply(blocks, {rows.data(), row_count}, {at_once.data(), width});
+  ASSERT_EQ(at_once, acc);
 
   for (std::int64_t m = 0; m < row_count; ++m) {
     for (std::int64_t c = block_begin * kBlockChannels; c < channels; ++c) {
@@ -82,7 +86,7 @@ void check_products(const Kernel& kernel, const Case& weights_of, std::int64_t c
       }
       ASSERT_EQ(acc[static_cast<std::size_t>(m * width + c - block_begin * kBlockChannels)], sum)
           << kernel.name << ", weights " << weights_of.name << ": row " << m << ", channel " << c << " of " << channels
-          << ", " << inputs << " inputs from group " << group_begin;
+          << ", " << inputs << " inputs from quad " << quad_begin;
     }
   }
 }
@@ -100,14 +104,38 @@ TEST_P(PackedMatrixProduct, EqualsTheSumsWrittenOut) {
 
 INSTANTIATE_TEST_SUITE_P(Kernels, PackedMatrixProduct, ::testing::ValuesIn(supported_kernels()), testing::kernel_name);
 
+TEST(GemmConfig, IsNamedAfterItsFormatAndCutsIntoWholeBlocks) {
+  for (const Kernel* kernel : all_kernels()) {
+    const GemmConfig& gemm = gemm_of(*kernel, WeightFormat::int8);
+    EXPECT_EQ(gemm.name, name_of(WeightFormat::int8)) << kernel->name;
+    EXPECT_EQ(gemm.nr % kBlockChannels, 0) << kernel->name;
+    EXPECT_GT(gemm.mr, 0) << kernel->name;
+    EXPECT_NE(gemm.pack, nullptr) << kernel->name;
+    EXPECT_NE(gemm.multiply_tile, nullptr) << kernel->name;
+    EXPECT_EQ(gemm.pair_limit > 0, gemm.multiply_any_tile != nullptr && gemm.multiply_sparse != nullptr);
+  }
+}
+
+TEST(GemmConfig, FormatsWithoutOneAreRefusedByName) {
+  const WeightMatrix fp32 = Matrix{1, 4, {1, 2, 3, 4}};
+  const WeightMatrix half = quantize_float16(std::get<Matrix>(fp32));
+  for (const Kernel* kernel : all_kernels()) {
+    for (const WeightMatrix& weight : {fp32, half}) {
+      const std::string message =
+          testing::message_of<UsageError>([&] { pack(weight, {0.0F}, channels_in_order(1), 4, *kernel); });
+      testing::expect_contains(message, name_of(format_of(weight)));
+    }
+  }
+}
+
 PackedMatrix packed_for_pairs(const Int8Matrix& weight) {
   Kernel kernel = choose_kernel("portable");
-  kernel.pair_limit = 128;
+  kernel.int8.pair_limit = 128;
   return pack(weight, std::vector<float>(static_cast<std::size_t>(weight.rows)), channels_in_order(weight.rows),
               weight.cols, kernel);
 }
 
-// Hand-worked: of 9 groups the first has the pairs (127, 127) and (-127, -2). At a limit of 128 they keep (1, 127) and
+// Hand-worked: of 9 quads the first has the pairs (127, 127) and (-127, -2). At a limit of 128 they keep (1, 127) and
 // (-126, -2); pairs of 128 in all, or of two signs, stay.
 TEST(PackedMatrix, SplitsPairsBeyondTheLimit) {
   Int8Matrix weight{1, 36, std::vector<std::int8_t>(36), {1.0F}};
@@ -117,13 +145,13 @@ TEST(PackedMatrix, SplitsPairsBeyondTheLimit) {
   EXPECT_TRUE(packed.within_pair_limit);
   const std::vector<int> kept = {1, 127, -126, -2, 100, 28, 127, -127};
   for (std::size_t i = 0; i < kept.size(); ++i) {
-    EXPECT_EQ(packed.values[static_cast<std::int64_t>(i / 4 * kGroupBytes + i % 4)], kept[i]) << i;
+    EXPECT_EQ(packed.values[static_cast<std::int64_t>(i / 4 * kQuadBytes + i % 4)], kept[i]) << i;
   }
-  EXPECT_EQ(packed.outliers.groups, std::vector<std::int32_t>({0}));
-  EXPECT_EQ(packed.outliers.first, std::vector<std::int64_t>({0, 1, 1}));
+  EXPECT_EQ(packed.outliers.quads(), std::vector<std::int32_t>({0}));
+  EXPECT_EQ(packed.outliers.first(), std::vector<std::int64_t>({0, 1, 1}));
   const std::vector<int> beyond = {126, 0, -1, 0};
   for (std::size_t i = 0; i < beyond.size(); ++i) {
-    EXPECT_EQ(packed.outliers.values[static_cast<std::int64_t>(i)], beyond[i]) << i;
+    EXPECT_EQ(packed.outliers.values()[static_cast<std::int64_t>(i)], beyond[i]) << i;
   }
 }
 
@@ -131,7 +159,7 @@ TEST(PackedMatrix, ManyPairsBeyondTheLimitStayWhole) {
   const Int8Matrix weight{16, 64, std::vector<std::int8_t>(16 * 64, 127), {1.0F}};
   const PackedMatrix packed = packed_for_pairs(weight);
   EXPECT_FALSE(packed.within_pair_limit);
-  EXPECT_TRUE(packed.outliers.groups.empty());
+  EXPECT_TRUE(packed.outliers.quads().empty());
   EXPECT_EQ(packed.values[0], 127);
 }
 
@@ -142,8 +170,8 @@ TEST(PackedMatrix, TestedWeightsTakeEveryWay) {
     for (int i = 0; i < 80 * 768; ++i) weight.values.push_back(static_cast<std::int8_t>(weights_of.weight(random)));
     return packed_for_pairs(weight);
   };
-  EXPECT_TRUE(pack_case(cases()[0]).outliers.groups.empty());
-  EXPECT_FALSE(pack_case(cases()[1]).outliers.groups.empty());
+  EXPECT_TRUE(pack_case(cases()[0]).outliers.quads().empty());
+  EXPECT_FALSE(pack_case(cases()[1]).outliers.quads().empty());
   EXPECT_FALSE(pack_case(cases()[2]).within_pair_limit);
 }
 

@@ -36,7 +36,8 @@ struct ResolvedEngine {
 /// Throws UsageError as make_engine() does.
 ResolvedEngine resolve_engine(std::optional<Dtype> dtype, const EngineOptions& options);
 
-/// INT8 models run in any engine; FP16 ones in "libtorch" only (UsageError otherwise).
+/// The formats of the weight matrices decide: INT8 models run in any engine, FP16 and fp32 ones in "libtorch" only, a
+/// mixture in none (UsageError otherwise).
 std::unique_ptr<Engine> make_engine(const QuantizedModel& model, const EngineOptions& options);
 /// The fp32 model, in "libtorch" only (UsageError otherwise).
 std::unique_ptr<Engine> make_engine(const DecoderConfig& config, const DecoderWeights& weights,

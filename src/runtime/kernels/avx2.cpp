@@ -1,7 +1,7 @@
 // AVX2. vpmaddubsw multiplies unsigned activations (q + 128) by signed weights and adds two products with saturation to
-// 16 bits: exact as long as the weights of one sign in a pair add up to at most 128, since 255 * 128 = 32,640. In a
-// matrix where few pairs are beyond that, pack() lists what they have too much. For other matrices |q| is multiplied by
-// the weight with q's sign, 2 * 127 * 127 = 32,258 at most, which takes a fourth instruction.
+// 16 bits: exact as long as the weights of one sign in a pair add up to at most 128, since 255 * 128 = 32,640. Where
+// few pairs are beyond that, their excess weight is stored sparsely (outliers.h). For other matrices |q| is multiplied
+// by the weight with q's sign, 2 * 127 * 127 = 32,258 at most, which takes a fourth instruction.
 #include <immintrin.h>
 
 #include "runtime/kernels/avx256.h"
@@ -12,7 +12,7 @@
 namespace brainquant {
 namespace {
 
-constexpr int kTileRows = 4, kTileBlocks = 2;
+constexpr int kMr = 4, kNrBlocks = 2;
 
 struct PairProduct {
   using Activations = __m256i;
@@ -46,11 +46,11 @@ void tile_of_rows(TileArguments t) {
 
 template <typename Product>
 void multiply(const TileArguments& t) {
-  with_constant<kTileRows>(t.row_count, [&](auto rows) { tile_of_rows<Product, rows, (rows <= 2 ? 2 : 1)>(t); });
+  with_constant<kMr>(t.row_count, [&](auto rows) { tile_of_rows<Product, rows, (rows <= 2 ? 2 : 1)>(t); });
 }
 
 template <int Rows>
-void listed_rows(const ListedGroups& t) {
+void sparse_rows(const SparseQuads& t) {
   __m256i sums[Rows];
   BRAINQUANT_UNROLL
   for (int m = 0; m < Rows; ++m) {
@@ -59,9 +59,9 @@ void listed_rows(const ListedGroups& t) {
   const std::uint8_t* rows[Rows];
   BRAINQUANT_UNROLL
   for (int m = 0; m < Rows; ++m) rows[m] = t.rows[m];
-  for (std::int64_t i = 0; i < t.group_count; ++i) {
-    const __m256i weights = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(t.weights + i * kListedBytes));
-    const std::int64_t at = t.groups[i] * kGroupInputs;
+  for (std::int64_t i = 0; i < t.quad_count; ++i) {
+    const __m256i weights = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(t.weights + i * kHalfQuadBytes));
+    const std::int64_t at = t.quads[i] * kQuadInputs;
     BRAINQUANT_UNROLL
     for (int m = 0; m < Rows; ++m) sums[m] = PairProduct::add(sums[m], broadcast(rows[m] + at), weights);
   }
@@ -71,21 +71,25 @@ void listed_rows(const ListedGroups& t) {
   }
 }
 
-void multiply_listed(const ListedGroups& t) {
-  with_constant<kTileRows>(t.row_count, [&](auto rows) { listed_rows<rows>(t); });
+void multiply_sparse(const SparseQuads& t) {
+  with_constant<kMr>(t.row_count, [&](auto rows) { sparse_rows<rows>(t); });
 }
 
 }  // namespace
 
 extern const Kernel kAvx2Kernel;
-constinit const Kernel kAvx2Kernel = Elementwise<Avx256>::added_to({.name = "avx2",
-                                                                    .needs = BRAINQUANT_KERNEL_NEEDS,
-                                                                    .activation_offset = 128,
-                                                                    .tile_rows = kTileRows,
-                                                                    .tile_blocks = kTileBlocks,
-                                                                    .pair_limit = 128,
-                                                                    .multiply_tile = multiply<PairProduct>,
-                                                                    .multiply_any_tile = multiply<SignedProduct>,
-                                                                    .multiply_listed = multiply_listed});
+constinit const Kernel kAvx2Kernel =
+    Elementwise<Avx256>::added_to({.name = "avx2",
+                                   .needs = BRAINQUANT_KERNEL_NEEDS,
+                                   .storage_offset = 128,
+                                   .int8 = {.name = "int8",
+                                            .mr = kMr,
+                                            .nr = kNrBlocks * kBlockChannels,
+                                            .kr = kQuadInputs,
+                                            .pack = pack_int8,
+                                            .pair_limit = 128,
+                                            .multiply_tile = multiply<PairProduct>,
+                                            .multiply_any_tile = multiply<SignedProduct>,
+                                            .multiply_sparse = multiply_sparse}});
 
 }  // namespace brainquant

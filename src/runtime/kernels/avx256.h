@@ -67,17 +67,17 @@ void tile_256(const TileArguments& t) {
   for (int m = 0; m < Rows; ++m) rows[m] = t.rows[m] + t.row_offset;
   const std::int64_t block_stride = t.block_stride;
   const std::int8_t* w = t.weights;
-  for (std::int64_t g = 0; g < t.group_count; ++g, w += kGroupBytes) {
+  for (std::int64_t g = 0; g < t.quad_count; ++g, w += kQuadBytes) {
     __m256i weights[kHalves];
     BRAINQUANT_UNROLL
     for (int v = 0; v < kHalves; ++v) {
-      weights[v] = _mm256_loadu_si256(
-          reinterpret_cast<const __m256i*>(w + (v / 2) * block_stride + (v % 2) * (kGroupBytes / 2)));
+      weights[v] =
+          _mm256_loadu_si256(reinterpret_cast<const __m256i*>(w + (v / 2) * block_stride + (v % 2) * (kQuadBytes / 2)));
     }
     BRAINQUANT_UNROLL
     for (int m = 0; m < Rows; ++m) {
       const typename Product::Activations x(broadcast(rows[m]));
-      rows[m] += kGroupInputs;
+      rows[m] += kQuadInputs;
       BRAINQUANT_UNROLL
       for (int v = 0; v < kHalves; ++v) sums[m][v] = Product::add(sums[m][v], x, weights[v]);
     }

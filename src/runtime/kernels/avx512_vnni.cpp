@@ -1,5 +1,5 @@
 // AVX-512 with VNNI. vpdpbusd takes unsigned activations (q + 128) and signed weights and adds into int32 without
-// saturating; the sums start at -128 * (sum of the channel's weights), which takes the offset out again.
+// saturating; the sums begin with the compensation -128 * (sum of the channel's weights).
 #include <immintrin.h>
 
 #include "runtime/kernels/elementwise.h"
@@ -9,7 +9,7 @@
 namespace brainquant {
 namespace {
 
-constexpr int kTileRows = 6, kTileBlocks = 4;
+constexpr int kMr = 6, kNrBlocks = 4;
 
 struct Avx512 {
   using Float = __m512;
@@ -60,23 +60,23 @@ void tile(const TileArguments& t) {
   for (int m = 0; m < Rows; ++m) rows[m] = t.rows[m] + t.row_offset;
   const std::int64_t block_stride = t.block_stride;
   const std::int8_t* w = t.weights;
-  std::int64_t left = t.group_count;
+  std::int64_t left = t.quad_count;
   for (; left >= Chains; left -= Chains) {
     BRAINQUANT_UNROLL
     for (int c = 0; c < Chains; ++c) {
       __m512i weights[Blocks];
       BRAINQUANT_UNROLL
-      for (int b = 0; b < Blocks; ++b) weights[b] = _mm512_loadu_si512(w + b * block_stride + c * kGroupBytes);
+      for (int b = 0; b < Blocks; ++b) weights[b] = _mm512_loadu_si512(w + b * block_stride + c * kQuadBytes);
       BRAINQUANT_UNROLL
       for (int m = 0; m < Rows; ++m) {
-        const __m512i x = broadcast(rows[m] + c * kGroupInputs);
+        const __m512i x = broadcast(rows[m] + c * kQuadInputs);
         BRAINQUANT_UNROLL
         for (int b = 0; b < Blocks; ++b) sums[m][b][c] = _mm512_dpbusd_epi32(sums[m][b][c], x, weights[b]);
       }
     }
-    w += Chains * kGroupBytes;
+    w += Chains * kQuadBytes;
     BRAINQUANT_UNROLL
-    for (int m = 0; m < Rows; ++m) rows[m] += Chains * kGroupInputs;
+    for (int m = 0; m < Rows; ++m) rows[m] += Chains * kQuadInputs;
   }
   for (; left > 0; --left) {
     BRAINQUANT_UNROLL
@@ -86,9 +86,9 @@ void tile(const TileArguments& t) {
       for (int b = 0; b < Blocks; ++b) {
         sums[m][b][0] = _mm512_dpbusd_epi32(sums[m][b][0], x, _mm512_loadu_si512(w + b * block_stride));
       }
-      rows[m] += kGroupInputs;
+      rows[m] += kQuadInputs;
     }
-    w += kGroupBytes;
+    w += kQuadBytes;
   }
   BRAINQUANT_UNROLL
   for (int m = 0; m < Rows; ++m) {
@@ -102,9 +102,9 @@ void tile(const TileArguments& t) {
 }
 
 void multiply_tile(const TileArguments& t) {
-  with_constant<kTileRows>(t.row_count, [&](auto rows) {
+  with_constant<kMr>(t.row_count, [&](auto rows) {
     constexpr int kChains = rows == 1 ? 4 : rows == 2 ? 2 : 1;
-    with_constant<kTileBlocks>(t.block_count, [&](auto blocks) { tile<rows, blocks, kChains>(t); });
+    with_constant<kNrBlocks>(t.block_count, [&](auto blocks) { tile<rows, blocks, kChains>(t); });
   });
 }
 
@@ -113,9 +113,12 @@ void multiply_tile(const TileArguments& t) {
 extern const Kernel kAvx512VnniKernel;
 constinit const Kernel kAvx512VnniKernel = Elementwise<Avx512>::added_to({.name = "avx512_vnni",
                                                                           .needs = BRAINQUANT_KERNEL_NEEDS,
-                                                                          .activation_offset = 128,
-                                                                          .tile_rows = kTileRows,
-                                                                          .tile_blocks = kTileBlocks,
-                                                                          .multiply_tile = multiply_tile});
+                                                                          .storage_offset = 128,
+                                                                          .int8 = {.name = "int8",
+                                                                                   .mr = kMr,
+                                                                                   .nr = kNrBlocks * kBlockChannels,
+                                                                                   .kr = kQuadInputs,
+                                                                                   .pack = pack_int8,
+                                                                                   .multiply_tile = multiply_tile}});
 
 }  // namespace brainquant

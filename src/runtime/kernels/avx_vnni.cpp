@@ -9,7 +9,7 @@
 namespace brainquant {
 namespace {
 
-constexpr int kTileRows = 3, kTileBlocks = 2;
+constexpr int kMr = 3, kNrBlocks = 2;
 
 struct VnniProduct {
   using Activations = __m256i;
@@ -17,8 +17,8 @@ struct VnniProduct {
 };
 
 void multiply_tile(const TileArguments& t) {
-  with_constant<kTileRows>(t.row_count, [&](auto rows) {
-    with_constant<kTileBlocks>(t.block_count, [&](auto blocks) { tile_256<VnniProduct, rows, blocks>(t); });
+  with_constant<kMr>(t.row_count, [&](auto rows) {
+    with_constant<kNrBlocks>(t.block_count, [&](auto blocks) { tile_256<VnniProduct, rows, blocks>(t); });
   });
 }
 
@@ -27,9 +27,12 @@ void multiply_tile(const TileArguments& t) {
 extern const Kernel kAvxVnniKernel;
 constinit const Kernel kAvxVnniKernel = Elementwise<Avx256>::added_to({.name = "avx_vnni",
                                                                        .needs = BRAINQUANT_KERNEL_NEEDS,
-                                                                       .activation_offset = 128,
-                                                                       .tile_rows = kTileRows,
-                                                                       .tile_blocks = kTileBlocks,
-                                                                       .multiply_tile = multiply_tile});
+                                                                       .storage_offset = 128,
+                                                                       .int8 = {.name = "int8",
+                                                                                .mr = kMr,
+                                                                                .nr = kNrBlocks * kBlockChannels,
+                                                                                .kr = kQuadInputs,
+                                                                                .pack = pack_int8,
+                                                                                .multiply_tile = multiply_tile}});
 
 }  // namespace brainquant

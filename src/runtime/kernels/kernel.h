@@ -1,9 +1,9 @@
 // The table of kernels: the inner loops of the native engine, one set per instruction set, all giving the bits of
 // docs/numerics.md.
 //
-// Weights lie in blocks of 16 output channels: in a block, for each group of 4 inputs, 16 x 4 bytes. A vpdpbusd (or its
-// equal) then takes a group of 4 activations, broadcast, times one 64-byte line of weights. Another weight width would
-// be another member of this table with a packing of its own.
+// INT8 weights lie in blocks of 16 output channels: in a block, for each k quad (4 inputs), 16 x 4 bytes. A vpdpbusd
+// (or its equal) then takes a quad of activations, broadcast, times one 64-byte line of weights. Another weight format
+// is another GemmConfig in Kernel, with a packing of its own.
 //
 // Included by sources compiled for different instruction sets, so there is no inline code here.
 #pragma once
@@ -13,55 +13,69 @@
 namespace brainquant {
 
 inline constexpr std::int64_t kBlockChannels = 16;
-inline constexpr std::int64_t kGroupInputs = 4;
-inline constexpr std::int64_t kGroupBytes = kBlockChannels * kGroupInputs;
+inline constexpr std::int64_t kQuadInputs = 4;
+inline constexpr std::int64_t kQuadBytes = kBlockChannels * kQuadInputs;
 inline constexpr int kMostTileBlocks = 4;  // no kernel has more
-inline constexpr std::int64_t kListedChannels = 8;
-inline constexpr std::int64_t kListedBytes = kListedChannels * kGroupInputs;
+inline constexpr std::int64_t kHalfChannels = kBlockChannels / 2;
+inline constexpr std::int64_t kHalfQuadBytes = kHalfChannels * kQuadInputs;
 
-/// A tile of an INT8 product: rows 1 to tile_rows, blocks 1 to tile_blocks.
+/// A tile of a product: 1 to mr rows, 1 to nr / 16 blocks.
 struct TileArguments {
-  const std::int8_t* weights;       // first block, at the first group
+  const std::int8_t* weights;       // first block, at the first k quad
   std::int64_t block_stride;        // bytes from one block to the next
-  const std::uint8_t* const* rows;  // activations of each row at the first group, offset by Kernel::activation_offset
+  const std::uint8_t* const* rows;  // activations of each row at the first quad, stored with Kernel::storage_offset
   std::int64_t row_offset;          // bytes added to each row's pointer, which gives a multiple of 4
   std::int64_t row_count;
   std::int64_t block_count;
-  std::int64_t group_count;
+  std::int64_t quad_count;
   std::int32_t* acc;  // [row_count][acc_stride], 16 per block; added to
   std::int64_t acc_stride;
 };
 
-/// Products of 8 output channels with groups that are listed one by one: rows 1 to tile_rows.
-struct ListedGroups {
-  const std::int8_t* weights;       // [group_count][8][4]
-  const std::int32_t* groups;       // the group of each 8 x 4 weights
-  const std::uint8_t* const* rows;  // activations of each row at group 0, offset as in TileArguments
+/// A product of the 8 channels of a half block with some k quads only: 1 to mr rows.
+struct SparseQuads {
+  const std::int8_t* weights;       // [quad_count][8][4]
+  const std::int32_t* quads;        // which quad each 8 x 4 weights are of
+  const std::uint8_t* const* rows;  // activations of each row at quad 0, stored as in TileArguments
   std::int64_t row_count;
-  std::int64_t group_count;
+  std::int64_t quad_count;
   std::int32_t* acc;  // [row_count][acc_stride]; 8 are added to
   std::int64_t acc_stride;
+};
+
+struct PackedMatrix;
+struct PackArguments;
+/// INT8 weights in the layout above (packed_matrix.h).
+PackedMatrix pack_int8(const PackArguments& arguments);
+
+/// How a kernel multiplies by weights of one format: the packing and the tiles that read it.
+struct GemmConfig {
+  const char* name;  // of the weight format
+  int mr;            // most rows of a tile
+  int nr;            // most output channels of a tile, a multiple of 16
+  int kr;            // inputs of a channel that lie side by side
+  PackedMatrix (*pack)(const PackArguments&);
+
+  /// 0, or: the products of a pair of weights (of inputs 2i and 2i + 1) are added in 16 bits, so the magnitudes of
+  /// those of one sign may add up to no more than this for multiply_tile and multiply_sparse.
+  int pair_limit = 0;
+
+  void (*multiply_tile)(const TileArguments&);
+  // Where there is a pair_limit:
+  /// Takes any weights and is slower. Adds products of q itself, so that its sums take no compensation.
+  void (*multiply_any_tile)(const TileArguments&) = nullptr;
+  void (*multiply_sparse)(const SparseQuads&) = nullptr;
 };
 
 struct Kernel {
   const char* name;
   /// The CPU features that its file is compiled for, named as in GCC's -m options and separated by spaces.
   const char* needs;
-  /// Activations are stored as q + activation_offset in a byte: 128 where the product instruction takes unsigned
-  /// activations, 0 (two's complement) elsewhere.
-  int activation_offset;
-  int tile_rows;
-  int tile_blocks;
+  /// Activations are stored as q + storage_offset in a byte: 128 where the product instruction takes unsigned
+  /// activations, 0 (two's complement) elsewhere. Their zero point is 0 all the same.
+  int storage_offset;
 
-  /// 0, or: the products of a pair of weights (of inputs 2i and 2i + 1) are added in 16 bits, so the magnitudes of
-  /// those of one sign may add up to no more than this for multiply_tile and multiply_listed.
-  int pair_limit = 0;
-
-  void (*multiply_tile)(const TileArguments&);
-  // Where there is a pair_limit:
-  /// Takes any weights and is slower. Adds products of q itself, so that no offset is to be taken out of the sums.
-  void (*multiply_any_tile)(const TileArguments&) = nullptr;
-  void (*multiply_listed)(const ListedGroups&) = nullptr;
+  GemmConfig int8;
 
   // Elementwise parts, of elementwise.h; every count is a multiple of 16.
 
@@ -76,7 +90,7 @@ struct Kernel {
   void (*gates)(const std::int32_t* acc, float row_scale, const float* scales, const float* biases, const float* gi,
                 std::int64_t unit_count, float* h) = nullptr;
   float (*absolute_maximum)(const float* values, std::int64_t count) = nullptr;
-  /// q = rne(clamp(value * inverse)), stored with the offset.
+  /// q = rne(clamp(value * inverse)), stored with storage_offset.
   void (*quantize)(const float* values, float inverse, std::int64_t count, std::uint8_t* out) = nullptr;
 
   /// Whether this CPU has all that the kernel needs.

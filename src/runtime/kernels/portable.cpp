@@ -35,8 +35,8 @@ void multiply_tile(const TileArguments& t) {
       std::int32_t sums[kBlockChannels];
       std::int32_t* acc = t.acc + m * t.acc_stride + b * kBlockChannels;
       for (int c = 0; c < kBlockChannels; ++c) sums[c] = acc[c];
-      for (std::int64_t g = 0; g < t.group_count; ++g, w += kGroupBytes) {
-        const std::int8_t* xs = x + g * kGroupInputs;
+      for (std::int64_t g = 0; g < t.quad_count; ++g, w += kQuadBytes) {
+        const std::int8_t* xs = x + g * kQuadInputs;
         for (int c = 0; c < kBlockChannels; ++c) {
           sums[c] += xs[0] * w[4 * c] + xs[1] * w[4 * c + 1] + xs[2] * w[4 * c + 2] + xs[3] * w[4 * c + 3];
         }
@@ -51,9 +51,12 @@ void multiply_tile(const TileArguments& t) {
 extern const Kernel kPortableKernel;
 constinit const Kernel kPortableKernel = Elementwise<Scalar>::added_to({.name = "portable",
                                                                         .needs = "",
-                                                                        .activation_offset = 0,
-                                                                        .tile_rows = 1,
-                                                                        .tile_blocks = 4,
-                                                                        .multiply_tile = multiply_tile});
+                                                                        .storage_offset = 0,
+                                                                        .int8 = {.name = "int8",
+                                                                                 .mr = 1,
+                                                                                 .nr = 4 * kBlockChannels,
+                                                                                 .kr = kQuadInputs,
+                                                                                 .pack = pack_int8,
+                                                                                 .multiply_tile = multiply_tile}});
 
 }  // namespace brainquant
