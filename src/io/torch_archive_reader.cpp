@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <limits>
 #include <set>
@@ -17,7 +18,6 @@
 #include "brainquant/support/error.h"
 #include "brainquant/support/sha256.h"
 #include "io/half_float.h"
-#include "io/torch_stream.h"
 #include "io/zip_directory.h"
 
 namespace brainquant {
@@ -82,7 +82,7 @@ class InputFile {
 };
 
 // What every file has before anything else is tried: messages for the usual mistakes.
-void check_beginning(const InputFile& file) {
+const InputFile& checked(const InputFile& file) {
   if (file.size() == 0) throw FormatError(file.path(), "", "is empty");
   char begin[32] = {};
   const std::string_view text(begin, file.read_at(0, begin, sizeof begin));
@@ -92,6 +92,7 @@ void check_beginning(const InputFile& file) {
                       "is in the format of PyTorch before 1.6; load it there and save it again with torch.save");
   }
   if (!text.starts_with("PK")) throw FormatError(file.path(), "", "is not a file of torch.save (no zip archive)");
+  return file;
 }
 
 std::string hexadecimal(std::uint32_t crc) { return fmt::format("CRC-32 {:08x}", crc); }
@@ -101,16 +102,17 @@ std::string hexadecimal(std::uint32_t crc) { return fmt::format("CRC-32 {:08x}",
 struct TorchArchiveReader::Impl {
   InputFile file;
   ZipDirectory directory;
-  std::unique_ptr<TorchStreamDirectory> stream;
   PickleValue root;
   mutable std::set<std::string> verified;
 
-  explicit Impl(const std::filesystem::path& path) : file(path) {}
+  explicit Impl(const std::filesystem::path& path)
+      : file(path), directory(checked(file).path(), file.size(), [this](std::uint64_t at, void* to, std::size_t count) {
+          return file.read_at(at, to, count);
+        }) {}
 
   const ZipRecord& record(const std::string& name) const {
-    const auto found = directory.records.find(name);
-    if (found == directory.records.end() || !stream->has(name))
-      throw FormatError(file.path(), name, "is missing from the archive");
+    const auto found = directory.records().find(name);
+    if (found == directory.records().end()) throw FormatError(file.path(), name, "is missing from the archive");
     return found->second;
   }
 
@@ -118,11 +120,11 @@ struct TorchArchiveReader::Impl {
   // is read through once before the first part is handed out.
   void read(const std::string& name, std::uint64_t from, void* to, std::uint64_t count) const {
     const ZipRecord& entry = record(name);
-    const std::uint64_t begin = stream->offset_of(name);
+    const std::uint64_t begin = directory.offset_of(name, entry);
     if (begin > file.size() || entry.size > file.size() - begin) {
       throw FormatError(file.path(), name, "reaches past the end of the file");
     }
-    const bool is_verified = !directory.has_checksums || verified.contains(name);
+    const bool is_verified = !directory.has_checksums() || verified.contains(name);
     char* const target = static_cast<char*>(to);
     if (from == 0 && count == entry.size) {
       const std::uint32_t crc = copy(name, begin, count, [&](std::uint64_t at) { return target + at; });
@@ -154,7 +156,8 @@ struct TorchArchiveReader::Impl {
       if (file.read_at(begin + at, target, piece) != piece) {
         throw FormatError(file.path(), name, "reaches past the end of the file");
       }
-      if (directory.has_checksums) crc = ::crc32(crc, reinterpret_cast<const Bytef*>(target), static_cast<uInt>(piece));
+      if (directory.has_checksums())
+        crc = ::crc32(crc, reinterpret_cast<const Bytef*>(target), static_cast<uInt>(piece));
       at += piece;
     }
     return static_cast<std::uint32_t>(crc);
@@ -168,6 +171,21 @@ struct TorchArchiveReader::Impl {
     std::string text(size, '\0');
     read(name, 0, text.data(), size);
     return text;
+  }
+
+  // PyTorch's limits; it looks for the record in this order.
+  void check_version() const {
+    constexpr int kOldest = 1, kNewest = 10;
+    const char* const name = directory.records().contains(".data/version") ? ".data/version" : "version";
+    const std::string text = read_text(name, 64);
+    int version = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), version);
+    const bool is_number =
+        error == std::errc() && text.find_last_not_of(" \n\r\t") + 1 == static_cast<std::size_t>(end - text.data());
+    if (!is_number || version < kOldest || version > kNewest) {
+      throw FormatError(file.path(), name, fmt::format("'{}'", text.substr(0, text.find_last_not_of(" \n\r\t") + 1)),
+                        fmt::format("an archive version from {} to {}", kOldest, kNewest));
+    }
   }
 
   // The span of storage elements that a tensor uses, checked against the record.
@@ -272,24 +290,20 @@ struct TorchArchiveReader::Impl {
 TorchArchiveReader::TorchArchiveReader(const std::filesystem::path& path, const RunContext& context)
     : impl_(std::make_unique<Impl>(path)) {
   const InputFile& file = impl_->file;
-  check_beginning(file);
-  impl_->directory = read_zip_directory(file.path(), file.size());
-  const auto& records = impl_->directory.records;
+  const auto& records = impl_->directory.records();
   if (records.contains("constants.pkl")) {
     throw FormatError(file.path(), "", "is a TorchScript archive; needed is a file of torch.save");
   }
-  if (!impl_->directory.compressed.empty()) {
-    throw FormatError(file.path(), impl_->directory.compressed, "is compressed, which torch.save never does");
+  if (!impl_->directory.compressed().empty()) {
+    throw FormatError(file.path(), impl_->directory.compressed(), "is compressed, which torch.save never does");
   }
-  impl_->stream = std::make_unique<TorchStreamDirectory>(
-      file.path(), file.size(),
-      [&file](std::uint64_t at, void* to, std::size_t count) { return file.read_at(at, to, count); });
+  impl_->check_version();
   if (!records.contains("data.pkl"))
     throw FormatError(file.path(), "data.pkl", "is missing: the zip is no file of torch.save");
   if (records.contains("byteorder") && impl_->read_text("byteorder", 16) != "little") {
     throw FormatError(file.path(), "byteorder", "was saved on a big-endian machine, which is not supported");
   }
-  if (!impl_->directory.has_checksums) {
+  if (!impl_->directory.has_checksums()) {
     context.log.warning(
         fmt::format("{}: was saved without checksums; damage to its tensors can't be noticed", file.path()));
   }
@@ -302,7 +316,7 @@ const PickleValue& TorchArchiveReader::root() const { return impl_->root; }
 
 PickleField TorchArchiveReader::root_field() const { return PickleField(impl_->root, impl_->file.path(), ""); }
 
-bool TorchArchiveReader::has_checksums() const { return impl_->directory.has_checksums; }
+bool TorchArchiveReader::has_checksums() const { return impl_->directory.has_checksums(); }
 
 std::uint64_t TorchArchiveReader::file_bytes() const { return impl_->file.size(); }
 

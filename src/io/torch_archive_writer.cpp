@@ -1,23 +1,21 @@
-#include <fmt/format.h>
-
 #include "brainquant/io/torch_archive.h"
 #include "brainquant/support/atomic_file.h"
-#include "brainquant/support/error.h"
-#include "io/torch_stream.h"
+#include "io/stored_zip_writer.h"
 
 namespace brainquant {
 
 struct TorchArchiveWriter::Impl {
   AtomicFile file;
-  TorchStreamWriter stream;
+  StoredZipWriter zip;
   std::int64_t tensors = 0;
 
   explicit Impl(const std::filesystem::path& path)
-      : file(path), stream(path.string(), [this](const void* data, std::size_t bytes) { file.write(data, bytes); }) {}
+      : file(path), zip([this](const void* data, std::size_t bytes) { file.write(data, bytes); }) {}
 
-  void write_text(const std::string& name, const std::string& text) {
-    stream.write_record(name, text.data(), text.size());
+  void write_record(const std::string& name, const void* data, std::size_t bytes) {
+    zip.add("archive/" + name, data, bytes);
   }
+  void write_text(const std::string& name, const std::string& text) { write_record(name, text.data(), text.size()); }
 };
 
 TorchArchiveWriter::TorchArchiveWriter(const std::filesystem::path& path) : impl_(std::make_unique<Impl>(path)) {
@@ -32,14 +30,15 @@ PickleValue TorchArchiveWriter::add_tensor(TensorType type, const std::vector<st
   tensor.strides.assign(shape.size(), 1);
   for (std::size_t d = shape.size(); d-- > 1;) tensor.strides[d - 1] = tensor.strides[d] * shape[d];
   tensor.storage = {type, std::to_string(impl_->tensors++), "cpu", tensor.elements()};
-  impl_->stream.write_record("data/" + tensor.storage.key, data,
-                             static_cast<std::size_t>(tensor.storage.elements) * bytes_per_element(type));
+  impl_->write_record("data/" + tensor.storage.key, data,
+                      static_cast<std::size_t>(tensor.storage.elements) * bytes_per_element(type));
   return PickleValue::tensor(std::move(tensor));
 }
 
 void TorchArchiveWriter::commit(const PickleValue& root) {
   impl_->write_text("data.pkl", write_pickle(root));
-  impl_->stream.finish();
+  impl_->write_text("version", "3\n");
+  impl_->zip.finish();
   impl_->file.commit();
 }
 
