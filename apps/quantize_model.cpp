@@ -8,6 +8,7 @@
 #include "brainquant/evaluation/evaluation_options.h"
 #include "brainquant/reporting/quantize_text.h"
 #include "brainquant/support/exit_code.h"
+#include "brainquant/torch/libtorch_calibration.h"
 #include "common/flags.h"
 #include "common/run_app.h"
 
@@ -43,7 +44,7 @@ int main(int argc, char** argv) {
     cores.threads = job.threads;
     QuantizeJob resolved = job;
     if (job.threads == 0) resolved.threads = cores.effective_threads();
-    const QuantizeOutcome outcome = run_quantize_job(resolved, context);
+    const QuantizeOutcome outcome = run_quantize_job(resolved, libtorch_calibration(), context);
     fmt::print("{}", quantize_text(resolved, outcome));
     return kExitSuccess;
   };

@@ -9,6 +9,7 @@
 #include "brainquant/model/smoothing.h"
 #include "brainquant/quantization/quantized_file.h"
 #include "brainquant/support/error.h"
+#include "brainquant/torch/any_engine.h"
 
 namespace brainquant {
 

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "brainquant/model/libtorch_environment.h"
 #include "brainquant/support/error.h"
+#include "brainquant/torch/libtorch_environment.h"
 
 namespace brainquant {
 

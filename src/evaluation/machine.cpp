@@ -6,7 +6,7 @@
 #include <sstream>
 #include <thread>
 
-#include "brainquant/model/libtorch_environment.h"
+#include "brainquant/torch/libtorch_environment.h"
 
 namespace brainquant {
 

@@ -9,6 +9,7 @@
 #include "brainquant/support/atomic_file.h"
 #include "brainquant/support/error.h"
 #include "brainquant/support/sha256.h"
+#include "brainquant/torch/libtorch_calibration.h"
 #include "experiment/finished_work.h"
 
 namespace brainquant {
@@ -321,7 +322,7 @@ void refuse_results_of_another_model(const ExperimentOptions& options, const Met
   job.options = *method.quantization;
   job.data_dir = options.data.data_dir;
   job.csv_path = options.data.csv_path;
-  if (const auto difference = difference_from_file(job, places.model_file, context)) {
+  if (const auto difference = difference_from_file(job, places.model_file, libtorch_calibration(), context)) {
     refuse(places.model_file, *difference);
   }
 }

@@ -10,8 +10,6 @@
 #include <mutex>
 #include <thread>
 
-#include "brainquant/model/float_decoder.h"
-#include "brainquant/model/libtorch_environment.h"
 #include "brainquant/model/smoothing.h"
 #include "brainquant/support/error.h"
 
@@ -40,13 +38,13 @@ class Observers : public ActivationViewer {
   std::vector<Observer> hidden;
 };
 
-/// Shows one batch of trials to the threads' observers. Each trial runs alone, on one thread of LibTorch's, so that
+/// Shows one batch of trials to the threads' observers. Each trial runs alone, on one thread, so that
 /// neither the batch nor the number of threads can change a bit.
 class BatchRunner {
  public:
-  BatchRunner(const Checkpoint& checkpoint, const CalibrationOptions& options)
+  BatchRunner(const Checkpoint& checkpoint, const CalibrationOptions& options, const CalibrationBackend& backend)
       : config_(checkpoint.config),
-        decoder_(checkpoint.config, checkpoint.weights),
+        decoder_(backend.open(checkpoint.config, checkpoint.weights)),
         taps_(smoothing_taps(checkpoint.config.smoothing)),
         observers_(static_cast<std::size_t>(std::max(1, options.threads)),
                    Observers(options.observer, checkpoint.config.n_layers)) {
@@ -59,7 +57,7 @@ class BatchRunner {
     std::exception_ptr failure;
     const auto work = [&](Observers& own) {
       try {
-        set_libtorch_threads(1);
+        decoder_->prepare_thread();
         for (std::size_t i = next++; i < batch.size(); i = next++) {
           context.cancel.check();
           try {
@@ -95,11 +93,11 @@ class BatchRunner {
     if (steps == 0) return;
     steps_seen_ += steps;
     own.day_input.observe({smoothed.data(), static_cast<std::size_t>(bins * config_.n_input_features)});
-    decoder_.observe({smoothed.data(), bins, trial.session_index}, own);
+    decoder_->observe(smoothed.data(), bins, trial.session_index, own);
   }
 
   const DecoderConfig& config_;
-  FloatDecoder decoder_;
+  std::unique_ptr<CalibrationDecoder> decoder_;
   std::vector<float> taps_;
   std::vector<Observers> observers_;
   std::atomic<std::int64_t> steps_seen_{0};
@@ -153,7 +151,7 @@ std::string calibration_sha256(Dataset& train, std::int64_t samples, const RunCo
 }
 
 CalibrationResult calibrate(const Checkpoint& checkpoint, Dataset& train, const CalibrationOptions& options,
-                            const RunContext& context) {
+                            const CalibrationBackend& backend, const RunContext& context) {
   if (options.samples < 1)
     throw UsageError(fmt::format("--calibration_samples: found {}, expected at least 1", options.samples));
   if (options.batch_size < 1) {
@@ -167,7 +165,7 @@ CalibrationResult calibrate(const Checkpoint& checkpoint, Dataset& train, const 
   }
   CalibrationResult result;
   for (const std::size_t index : chosen) result.trials.push_back(train.label(index));
-  BatchRunner runner(checkpoint, options);
+  BatchRunner runner(checkpoint, options, backend);
   TrialReader reader(train, chosen);
   CalibrationHash hash(train.features_per_bin());  // filled in the order of reading: threads do not matter
   std::vector<Trial> batch;
@@ -190,6 +188,7 @@ CalibrationResult calibrate(const Checkpoint& checkpoint, Dataset& train, const 
   result.scales.step_input = all.step_input.scale();
   for (const Observer& hidden : all.hidden) result.scales.hidden.push_back(hidden.scale());
   result.sha256 = hash.hex();
+  result.libtorch_version = backend.libtorch_version();
   return result;
 }
 

@@ -46,7 +46,8 @@ ActivationScales placeholder_scales(const DecoderConfig& config) {
   return scales;
 }
 
-QuantizedModel quantize_as_asked(const QuantizeJob& job, const Checkpoint& checkpoint, const RunContext& context) {
+QuantizedModel quantize_as_asked(const QuantizeJob& job, const Checkpoint& checkpoint,
+                                 const CalibrationBackend& backend, const RunContext& context) {
   if (!job.options.is_static()) return quantize(checkpoint, job.options);
   // The sizes of a dry run do not depend on the scales' values.
   if (job.dry_run) return quantize(checkpoint, job.options, placeholder_scales(checkpoint.config));
@@ -57,9 +58,9 @@ QuantizedModel quantize_as_asked(const QuantizeJob& job, const Checkpoint& check
   calibration.samples = job.options.calibration_samples;
   calibration.batch_size = job.calibration_batch_size;
   calibration.threads = job.threads;
-  CalibrationResult calibrated = calibrate(checkpoint, train, calibration, context);
+  CalibrationResult calibrated = calibrate(checkpoint, train, calibration, backend, context);
   return quantize(checkpoint, job.options, std::move(calibrated.scales), std::move(calibrated.trials),
-                  std::move(calibrated.sha256));
+                  std::move(calibrated.sha256), std::move(calibrated.libtorch_version));
 }
 
 }  // namespace
@@ -81,7 +82,7 @@ DatasetOptions QuantizeJob::calibration_data() const {
   return data;
 }
 
-QuantizeOutcome run_quantize_job(const QuantizeJob& job, const RunContext& context) {
+QuantizeOutcome run_quantize_job(const QuantizeJob& job, const CalibrationBackend& backend, const RunContext& context) {
   job.validate();
   if (!is_checkpoint_folder(job.model_path)) {
     throw FileError(job.model_path.string(), "no checkpoint folder (checkpoint/best_checkpoint) there");
@@ -95,7 +96,7 @@ QuantizeOutcome run_quantize_job(const QuantizeJob& job, const RunContext& conte
   }
   QuantizeOutcome outcome;
   if (output_kind(job.output_path) == OutputKind::regular_file && !job.force && !job.dry_run) {
-    if (const std::optional<std::string> difference = difference_from_file(job, job.output_path, context)) {
+    if (const std::optional<std::string> difference = difference_from_file(job, job.output_path, backend, context)) {
       throw FileError(job.output_path.string(),
                       fmt::format("is there already and {}; --force overwrites it", *difference));
     }
@@ -109,7 +110,7 @@ QuantizeOutcome run_quantize_job(const QuantizeJob& job, const RunContext& conte
   outcome.parameters = checkpoint.config.parameter_count();
   outcome.fp32_bytes = kBytesPerFloat * outcome.parameters;
   outcome.checkpoint_bytes = static_cast<std::int64_t>(fs::file_size(checkpoint.weights_path));
-  const QuantizedModel model = quantize_as_asked(job, checkpoint, context);
+  const QuantizedModel model = quantize_as_asked(job, checkpoint, backend, context);
   context.cancel.check();
   outcome.calibration_trials = static_cast<std::int64_t>(model.provenance.calibration_trials.size());
   outcome.tensors = report_tensors(checkpoint, model);

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "brainquant/model/checkpoint.h"
-#include "brainquant/model/libtorch_environment.h"
 #include "brainquant/quantization/calibration.h"
 #include "brainquant/quantization/quantized_file.h"
 #include "brainquant/support/error.h"
@@ -18,11 +17,11 @@ namespace {
 constexpr const char* kCalibrationField = "calibration_sha256";
 
 /// All but the hash of the calibration trials' features, which have to be read for it.
-RunKey key_without_calibration(const QuantizeJob& job, const CheckpointArgs& args) {
+RunKey key_without_calibration(const QuantizeJob& job, const CheckpointArgs& args, const CalibrationBackend& backend) {
   RunKey key;
   key.set("tool_version", kVersion);
   key.add(model_key(checkpoint_sha256(job.model_path), args.sha256, job.options));
-  key.set("libtorch_version", job.options.is_static() ? libtorch_version() : "");
+  key.set("libtorch_version", job.options.is_static() ? backend.libtorch_version() : "");
   return key;
 }
 
@@ -62,16 +61,16 @@ RunKey quantize_key(const QuantizedModel& model) {
   return key;
 }
 
-RunKey quantize_key(const QuantizeJob& job, const RunContext& context) {
+RunKey quantize_key(const QuantizeJob& job, const CalibrationBackend& backend, const RunContext& context) {
   job.validate();
   const CheckpointArgs args = read_checkpoint_args(job.model_path);
-  RunKey key = key_without_calibration(job, args);
+  RunKey key = key_without_calibration(job, args, backend);
   key.set(kCalibrationField, calibration_sha256_of(job, args, context));
   return key;
 }
 
 std::optional<std::string> difference_from_file(const QuantizeJob& job, const std::filesystem::path& file,
-                                                const RunContext& context) {
+                                                const CalibrationBackend& backend, const RunContext& context) {
   job.validate();
   std::error_code ignored;
   if (!std::filesystem::exists(file, ignored)) return "is not there";
@@ -87,7 +86,7 @@ std::optional<std::string> difference_from_file(const QuantizeJob& job, const st
   }
   const RunKey found = quantize_key(loaded.model);
   const CheckpointArgs args = read_checkpoint_args(job.model_path);
-  RunKey wanted = key_without_calibration(job, args);
+  RunKey wanted = key_without_calibration(job, args, backend);
   wanted.set(kCalibrationField, found.value(kCalibrationField));
   if (const std::optional<std::string> difference = wanted.difference(found)) return as_reason(difference);
   wanted.set(kCalibrationField, calibration_sha256_of(job, args, context));

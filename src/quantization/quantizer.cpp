@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "brainquant/model/libtorch_environment.h"
 #include "brainquant/support/error.h"
 #include "brainquant/version.h"
 #include "quantization/weight_codec.h"
@@ -39,7 +38,7 @@ Matrix day_residual(const Matrix& day_weight) {
 
 QuantizedModel quantize(const Checkpoint& checkpoint, const QuantizationOptions& options,
                         std::optional<ActivationScales> scales, std::vector<std::string> calibration_trials,
-                        std::optional<std::string> calibration_sha256) {
+                        std::optional<std::string> calibration_sha256, std::optional<std::string> libtorch_version) {
   options.validate();
   if (options.is_static() != scales.has_value()) {
     throw UsageError(
@@ -52,7 +51,7 @@ QuantizedModel quantize(const Checkpoint& checkpoint, const QuantizationOptions&
   model.provenance.tool_version = kVersion;
   model.provenance.source_sha256 = checkpoint.sha256;
   model.provenance.args_sha256 = checkpoint.args_sha256;
-  if (options.is_static()) model.provenance.libtorch_version = libtorch_version();
+  model.provenance.libtorch_version = std::move(libtorch_version);
   model.provenance.calibration_trials = std::move(calibration_trials);
   model.provenance.calibration_sha256 = std::move(calibration_sha256);
   model.provenance.val_per = checkpoint.val_per;

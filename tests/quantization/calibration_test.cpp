@@ -7,6 +7,7 @@
 #include <string>
 
 #include "brainquant/support/error.h"
+#include "brainquant/torch/libtorch_calibration.h"
 #include "support/error_message.h"
 #include "support/float_decoder_answers.h"
 
@@ -34,7 +35,7 @@ DatasetOptions train_files() {
 CalibrationResult calibrated(const Checkpoint& model, const CalibrationOptions& options,
                              const RunContext& context = {}) {
   Dataset train(model.config, train_files());
-  return calibrate(model, train, options, context);
+  return calibrate(model, train, options, libtorch_calibration(), context);
 }
 
 std::vector<float> all_scales(const CalibrationResult& result) {

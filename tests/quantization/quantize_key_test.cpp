@@ -12,6 +12,7 @@
 #include "brainquant/support/atomic_file.h"
 #include "brainquant/support/error.h"
 #include "brainquant/support/sha256.h"
+#include "brainquant/torch/libtorch_calibration.h"
 #include "support/error_message.h"
 #include "support/float_decoder_answers.h"
 
@@ -37,21 +38,21 @@ class QuantizeKeyTest : public ::testing::Test {
 
   void make(QuantizationType type) {
     job_.options.quantization_type = type;
-    ASSERT_FALSE(run_quantize_job(job_).skipped);
+    ASSERT_FALSE(run_quantize_job(job_, libtorch_calibration()).skipped);
   }
-  void expect_kept() { EXPECT_TRUE(run_quantize_job(job_).skipped); }
+  void expect_kept() { EXPECT_TRUE(run_quantize_job(job_, libtorch_calibration()).skipped); }
 
   /// The file is refused with `reason`, made anew if it must be, and then kept.
   void expect_refused(const std::string& reason) {
     SCOPED_TRACE(reason);
-    EXPECT_EQ(difference_from_file(job_, job_.output_path), reason);
-    const std::string message = message_of<FileError>([&] { run_quantize_job(job_); });
+    EXPECT_EQ(difference_from_file(job_, job_.output_path, libtorch_calibration()), reason);
+    const std::string message = message_of<FileError>([&] { run_quantize_job(job_, libtorch_calibration()); });
     expect_contains(message, fmt::format("quantized_model.pt: is there already and {}; --force", reason));
     job_.force = true;
-    EXPECT_FALSE(run_quantize_job(job_).skipped);
+    EXPECT_FALSE(run_quantize_job(job_, libtorch_calibration()).skipped);
     job_.force = false;
     expect_kept();
-    EXPECT_EQ(difference_from_file(job_, job_.output_path), std::nullopt);
+    EXPECT_EQ(difference_from_file(job_, job_.output_path, libtorch_calibration()), std::nullopt);
   }
 
   /// The file as a tool with another provenance would have written it.
@@ -73,10 +74,12 @@ TEST_F(QuantizeKeyTest, NothingChangedIsKept) {
   for (const QuantizationOptions& options : all_methods()) {
     job_.options = options;
     job_.force = true;
-    run_quantize_job(job_);
+    run_quantize_job(job_, libtorch_calibration());
     job_.force = false;
     expect_kept();
-    EXPECT_EQ(quantize_key(job_).difference(quantize_key(load_quantized_model(job_.output_path))), std::nullopt);
+    EXPECT_EQ(
+        quantize_key(job_, libtorch_calibration()).difference(quantize_key(load_quantized_model(job_.output_path))),
+        std::nullopt);
   }
 }
 
@@ -88,7 +91,7 @@ TEST_F(QuantizeKeyTest, WhatDoesNotChangeTheFileIsNotLookedAt) {
   expect_kept();
   job_.options = {};
   job_.force = true;
-  run_quantize_job(job_);
+  run_quantize_job(job_, libtorch_calibration());
   job_.force = false;
   job_.options.calibration_samples = 7;
   job_.options.weight_granularity = Granularity::per_tensor;  // the default
@@ -120,8 +123,7 @@ TEST_F(QuantizeKeyTest, Checkpoint) {
   const std::string was = sha256_of_file(weights);
   run_python(fmt::format("import torch; p = \"{}\"; c = torch.load(p); c[\"val_loss\"] = 1.0; torch.save(c, p)",
                          weights.string()));
-  expect_refused(
-      fmt::format("was made otherwise: checkpoint_sha256 was {}, is {}", was, sha256_of_file(weights)));
+  expect_refused(fmt::format("was made otherwise: checkpoint_sha256 was {}, is {}", was, sha256_of_file(weights)));
 }
 
 TEST_F(QuantizeKeyTest, ArgsYaml) {
@@ -141,11 +143,12 @@ TEST_F(QuantizeKeyTest, CalibrationData) {
   run_python(fmt::format("import h5py; f = h5py.File(\"{}\", \"r+\"); f[\"trial_0002/input_features\"][5, 3] += 0.5",
                          (folder_ / "data/t15.2023.08.11/data_train.hdf5").string()));
   const std::string was = load_quantized_model(job_.output_path).provenance.calibration_sha256.value();
-  const std::string is = quantize_key(job_).value("calibration_sha256");
+  const std::string is = quantize_key(job_, libtorch_calibration()).value("calibration_sha256");
   EXPECT_NE(was, is);
   expect_refused(fmt::format("was made otherwise: calibration_sha256 was {}, is {}", was, is));
   fs::remove(folder_ / "data/t15.2023.08.18/data_train.hdf5");
-  expect_contains(difference_from_file(job_, job_.output_path).value_or(""), "calibration_sha256");
+  expect_contains(difference_from_file(job_, job_.output_path, libtorch_calibration()).value_or(""),
+                  "calibration_sha256");
 }
 
 TEST_F(QuantizeKeyTest, ToolAndLibTorch) {
@@ -158,7 +161,7 @@ TEST_F(QuantizeKeyTest, ToolAndLibTorch) {
 }
 
 TEST_F(QuantizeKeyTest, FilesThatAreNone) {
-  EXPECT_EQ(difference_from_file(job_, job_.output_path), "is not there");
+  EXPECT_EQ(difference_from_file(job_, job_.output_path, libtorch_calibration()), "is not there");
   write_bytes(job_.output_path, "something else");
   expect_refused("is not a valid quantized file");
 }
@@ -174,7 +177,7 @@ TEST_F(QuantizeKeyTest, FilesOfVersion1AreNeverTakenForFinished) {
 TEST_F(QuantizeKeyTest, FaultsOfTheDataAreNamedAsSuch) {
   make(QuantizationType::static_per_tensor);
   write_bytes(folder_ / "data/t15.2023.08.11/data_train.hdf5", "no HDF5");
-  expect_contains(message_of<FormatError>([&] { run_quantize_job(job_); }), "data_train.hdf5");
+  expect_contains(message_of<FormatError>([&] { run_quantize_job(job_, libtorch_calibration()); }), "data_train.hdf5");
 }
 
 TEST_F(QuantizeKeyTest, CalibratingAModelThatIsNotSmoothedSaysSo) {
@@ -190,7 +193,7 @@ TEST_F(QuantizeKeyTest, CalibratingAModelThatIsNotSmoothedSaysSo) {
   ASSERT_NE(at, std::string::npos);
   write_bytes(args, text.replace(at, 17, "smooth_data: false"));
   job_.options.quantization_type = QuantizationType::static_per_tensor;
-  run_quantize_job(job_, RunContext(log, progress, cancel));
+  run_quantize_job(job_, libtorch_calibration(), RunContext(log, progress, cancel));
   expect_contains(log.warnings, "public evaluator smooths");
 }
 

@@ -10,7 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "brainquant/quantization/quantized_file.h"
-#include "brainquant/runtime/engine_factory.h"
+#include "brainquant/torch/any_engine.h"
 #include "io/scratch_folder.h"
 #include "runtime/kernels/kernel_table.h"
 

@@ -1,4 +1,6 @@
 // What must not change a bit of an INT8 result: the kernel, the number of threads, the batch, and decoding bin by bin.
+#include "brainquant/runtime/int8_engine.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -9,8 +11,8 @@
 #include <memory>
 #include <numeric>
 
-#include "brainquant/runtime/engine_factory.h"
 #include "brainquant/support/error.h"
+#include "brainquant/torch/any_engine.h"
 #include "runtime/kernels/kernel_table.h"
 #include "runtime/native_decode.h"
 #include "runtime/native_stream.h"
@@ -367,6 +369,18 @@ TEST(EngineChoice, Int8RunsNativeUnlessTold) {
   for (const std::string& name : engine_names()) EXPECT_EQ(engine_of(model, name)->name(), name);
 }
 
+TEST(EngineChoice, WithoutLibTorchThereAreTwoEngines) {
+  const QuantizedModel model = random_model({}, {}, 6);
+  EXPECT_EQ(make_int8_engine(model, {"", "", 1, -1})->name(), "native");
+  for (const std::string name : {"reference", "native"}) {
+    EXPECT_EQ(make_int8_engine(model, {name, "", 1, -1})->name(), name);
+  }
+  expect_contains(message_of<UsageError>([&] { make_int8_engine(model, {"libtorch", "", 1, -1}); }), "libtorch");
+  QuantizationOptions half;
+  half.dtype = Dtype::float16;
+  expect_contains(message_of<UsageError>([&] { make_int8_engine(random_model({}, half, 6), {}); }), "float16");
+}
+
 TEST(EngineChoice, Float16AndFp32RunLibTorchOnly) {
   QuantizationOptions half;
   half.dtype = Dtype::float16;
@@ -431,7 +445,8 @@ TEST(EngineChoice, OptionsOutOfRange) {
   expect_contains(validate({"", "sse9", 1, -1}), "sse9");
   expect_contains(validate({"", "", -1, -1}), "--threads");
   expect_contains(validate({"", "", 1025, -1}), "--threads");
-  expect_contains(validate({"", "", 1, 1000}), "--gpu_number");
+  const QuantizedModel model = random_model({}, {}, 6);
+  expect_contains(message_of<UsageError>([&] { make_engine(model, {"", "", 1, 1000}); }), "--gpu_number");
   EXPECT_GE(EngineOptions{}.effective_threads(), 1);
   EXPECT_EQ((EngineOptions{"", "", 7, -1}.effective_threads()), 7);
 }

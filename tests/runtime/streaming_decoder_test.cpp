@@ -7,8 +7,8 @@
 #include <limits>
 
 #include "brainquant/model/smoothing.h"
-#include "brainquant/runtime/engine_factory.h"
 #include "brainquant/support/error.h"
+#include "brainquant/torch/any_engine.h"
 #include "runtime/random_checkpoint.h"
 
 namespace brainquant {

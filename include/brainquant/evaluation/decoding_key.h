@@ -5,8 +5,8 @@
 #include <string>
 
 #include "brainquant/model/dataset.h"
-#include "brainquant/runtime/engine_factory.h"
 #include "brainquant/support/run_key.h"
+#include "brainquant/torch/any_engine.h"
 
 namespace brainquant {
 

@@ -11,7 +11,8 @@
 #include "brainquant/model/config.h"
 #include "brainquant/quantization/compression_ratio.h"
 #include "brainquant/quantization/scheme.h"
-#include "brainquant/runtime/engine_factory.h"
+#include "brainquant/runtime/engine.h"
+#include "brainquant/runtime/engine_options.h"
 #include "brainquant/support/run_context.h"
 
 namespace brainquant {

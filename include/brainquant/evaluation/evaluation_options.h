@@ -7,7 +7,7 @@
 
 #include "brainquant/evaluation/language_model_options.h"
 #include "brainquant/model/dataset.h"
-#include "brainquant/runtime/engine_factory.h"
+#include "brainquant/runtime/engine_options.h"
 
 namespace brainquant {
 

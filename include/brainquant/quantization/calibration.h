@@ -9,6 +9,7 @@
 
 #include "brainquant/model/checkpoint.h"
 #include "brainquant/model/dataset.h"
+#include "brainquant/quantization/calibration_backend.h"
 #include "brainquant/quantization/quantized_model.h"
 #include "brainquant/support/run_context.h"
 #include "brainquant/support/sha256.h"
@@ -44,14 +45,15 @@ struct CalibrationOptions {
 struct CalibrationResult {
   ActivationScales scales;
   std::vector<std::string> trials;
-  std::string sha256;  // calibration_sha256() of these trials
+  std::string sha256;            // calibration_sha256() of these trials
+  std::string libtorch_version;  // CalibrationBackend::libtorch_version()
 };
 
 /// Runs the fp32 decoder over trials of `train` (smoothed as in evaluation), spread evenly over its sessions in a fixed
 /// order. Throws what reading throws, WorkError when no trial has a step or an activation is not finite (naming the
 /// trial): nothing is swallowed.
 CalibrationResult calibrate(const Checkpoint& checkpoint, Dataset& train, const CalibrationOptions& options,
-                            const RunContext& context = {});
+                            const CalibrationBackend& backend, const RunContext& context = {});
 
 /// The trials that calibrate() uses: session by session in turn, each session's evenly spaced over its trials.
 std::vector<std::size_t> choose_calibration_trials(const Dataset& train, std::int64_t samples);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "brainquant/model/dataset.h"
+#include "brainquant/quantization/calibration_backend.h"
 #include "brainquant/quantization/quantized_file.h"
 #include "brainquant/quantization/quantizer.h"
 #include "brainquant/quantization/scheme.h"
@@ -47,7 +48,8 @@ struct QuantizeOutcome {
 OptionList list_options(QuantizeJob& job);
 
 /// Throws UsageError, FileError (also when something else lies at output_path and `force` is not set), FormatError,
-/// WorkError, Interrupted. Nothing is left at output_path unless the file is whole.
-QuantizeOutcome run_quantize_job(const QuantizeJob& job, const RunContext& context = {});
+/// WorkError, Interrupted. `backend` calibrates static types. Nothing is left at output_path unless the file is whole.
+QuantizeOutcome run_quantize_job(const QuantizeJob& job, const CalibrationBackend& backend,
+                                 const RunContext& context = {});
 
 }  // namespace brainquant

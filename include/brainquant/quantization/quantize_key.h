@@ -24,11 +24,11 @@ RunKey quantize_key(const QuantizedModel& model);
 
 /// The key of what a job would make. Hashes the checkpoint and, for static types, reads and hashes the calibration
 /// trials; nothing is quantized. Throws UsageError, FileError, FormatError, Interrupted.
-RunKey quantize_key(const QuantizeJob& job, const RunContext& context = {});
+RunKey quantize_key(const QuantizeJob& job, const CalibrationBackend& backend, const RunContext& context = {});
 
 /// Why `file` is not what `job` would make, as what is said of it ("is not there", "was made otherwise: ..."); nothing
 /// if it is. The calibration trials are read only if nothing else differs. Throws what quantize_key throws for a job.
 std::optional<std::string> difference_from_file(const QuantizeJob& job, const std::filesystem::path& file,
-                                                const RunContext& context = {});
+                                                const CalibrationBackend& backend, const RunContext& context = {});
 
 }  // namespace brainquant

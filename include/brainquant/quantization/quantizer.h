@@ -27,11 +27,11 @@ Matrix dequantize(const WeightMatrix& weight);
 /// (W - I) transposed, [output feature, input feature].
 Matrix day_residual(const Matrix& day_weight);
 
-/// Quantizes every weight matrix. `scales`, `calibration_trials` and `calibration_sha256` come from calibrate() (static
-/// types only).
+/// Quantizes every weight matrix. `scales` and what follows come from calibrate() (static types only).
 QuantizedModel quantize(const Checkpoint& checkpoint, const QuantizationOptions& options,
                         std::optional<ActivationScales> scales = {}, std::vector<std::string> calibration_trials = {},
-                        std::optional<std::string> calibration_sha256 = {});
+                        std::optional<std::string> calibration_sha256 = {},
+                        std::optional<std::string> libtorch_version = {});
 
 /// One stored tensor, or a group of them (all day layers), as the user sees it.
 struct TensorReport {

@@ -3,9 +3,9 @@
 
 #include "brainquant/decoding/error_rate.h"
 #include "brainquant/model/checkpoint.h"
-#include "brainquant/model/libtorch_environment.h"
 #include "brainquant/support/error.h"
 #include "brainquant/support/sha256.h"
+#include "brainquant/torch/libtorch_environment.h"
 
 int main(int, char** arguments) {
   std::cout << brainquant::sha256_of_bytes("abc", 3) << '\n'

@@ -1,4 +1,4 @@
-#include "brainquant/model/float_decoder.h"
+#include "brainquant/torch/float_decoder.h"
 
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
@@ -8,7 +8,7 @@
 #include <string>
 
 #include "brainquant/support/error.h"
-#include "model/gru_layer.h"
+#include "torch/gru_layer.h"
 
 namespace brainquant {
 

@@ -9,16 +9,9 @@
 
 #include "brainquant/model/config.h"
 #include "brainquant/model/decoder_weights.h"
+#include "brainquant/quantization/calibration_backend.h"
 
 namespace brainquant {
-
-/// What a FloatDecoder shows of one trial to whoever calibrates. Spans hold for the call only.
-class ActivationViewer {
- public:
-  virtual ~ActivationViewer() = default;
-  virtual void see_step_input(std::span<const float> /*day_output*/) {}                  // [bins * n_input_features]
-  virtual void see_hidden(std::int64_t /*layer*/, std::span<const float> /*states*/) {}  // [steps * n_units]
-};
 
 /// What the GRU's weights are multiplied as. float16 is for weights that came from FP16: the same products, read from
 /// half the bytes, where LibTorch has them (x86 CPUs with AVX2); elsewhere it means float32.

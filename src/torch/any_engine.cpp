@@ -1,59 +1,17 @@
-#include "brainquant/runtime/engine_factory.h"
+#include "brainquant/torch/any_engine.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <sched.h>
 
-#include <algorithm>
-
-#include "brainquant/model/libtorch_environment.h"
+#include "brainquant/runtime/int8_engine.h"
 #include "brainquant/support/error.h"
+#include "brainquant/torch/libtorch_environment.h"
 #include "quantization/dequantized_weights.h"
 #include "runtime/kernels/kernel_table.h"
-#include "runtime/libtorch_engine.h"
-#include "runtime/native_engine.h"
 #include "runtime/reference_engine.h"
+#include "torch/libtorch_engine.h"
 
 namespace brainquant {
-
-std::vector<std::string> engine_names() { return {"reference", "libtorch", "native"}; }
-
-void EngineOptions::validate() const {
-  const std::vector<std::string> names = engine_names();
-  if (!engine.empty() && std::find(names.begin(), names.end(), engine) == names.end()) {
-    throw UsageError(fmt::format("--engine: found '{}', expected one of {}", engine, fmt::join(names, ", ")));
-  }
-  if (!kernel.empty()) choose_kernel(kernel);
-  if (threads < 0 || threads > 1024) {
-    throw UsageError(fmt::format("--threads: found {}, expected 0 (all cores) to 1024", threads));
-  }
-  const int gpus = gpu_number < 0 ? 0 : libtorch_gpu_count();
-  if (gpu_number >= 0 && gpu_number >= gpus) {
-    throw UsageError(fmt::format("--gpu_number: found {}, but there are {} GPUs (-1 is the CPU)", gpu_number, gpus));
-  }
-}
-
-int EngineOptions::effective_threads() const {
-  if (threads > 0) return threads;
-  cpu_set_t cores;
-  CPU_ZERO(&cores);
-  if (sched_getaffinity(0, sizeof cores, &cores) != 0) return 1;
-  return std::max(1, CPU_COUNT(&cores));
-}
-
-OptionList list_options(EngineOptions& options) {
-  OptionList list;
-  list.add("gpu_number", options.gpu_number, "Number of the GPU, or -1 for the CPU; INT8 always runs on the CPU")
-      .that_decides(Decides::decoding);
-  list.add("engine", options.engine, "Engine for INT8 models; default: native, the fastest")
-      .with_choices(engine_names())
-      .that_decides(Decides::decoding);
-  list.add("kernel", options.kernel, "Kernel of the native engine; default: the best one for this CPU")
-      .that_decides(Decides::decoding);
-  list.add("threads", options.threads, "Number of threads; 0 uses every core the process may use")
-      .that_decides(Decides::decoding);
-  return list;
-}
 
 namespace {
 
@@ -110,6 +68,15 @@ std::unique_ptr<Engine> make_libtorch_engine(const QuantizedModel& model, Weight
   refuse_enumerator(static_cast<int>(format));
 }
 
+void validate(const EngineOptions& options) {
+  options.validate();
+  const int gpu_number = options.gpu_number;
+  const int gpus = gpu_number < 0 ? 0 : libtorch_gpu_count();
+  if (gpu_number >= 0 && gpu_number >= gpus) {
+    throw UsageError(fmt::format("--gpu_number: found {}, but there are {} GPUs (-1 is the CPU)", gpu_number, gpus));
+  }
+}
+
 }  // namespace
 
 ResolvedEngine resolve_engine(std::optional<Dtype> dtype, const EngineOptions& options) {
@@ -117,19 +84,17 @@ ResolvedEngine resolve_engine(std::optional<Dtype> dtype, const EngineOptions& o
 }
 
 std::unique_ptr<Engine> make_engine(const QuantizedModel& model, const EngineOptions& options) {
-  options.validate();
+  validate(options);
   const WeightFormat format = format_of_all_weights(model);
-  const std::string engine = resolve_format(format, options).engine;
   set_libtorch_threads(options.effective_threads());
-  // These two refuse what they can't run by name.
-  if (engine == "reference") return make_reference_engine(model);
-  if (engine == "native") return make_native_engine(model, options.kernel, options.effective_threads());
+  // The INT8 engines refuse what they can't run by name.
+  if (resolve_format(format, options).engine != "libtorch") return make_int8_engine(model, options);
   return make_libtorch_engine(model, format, options.gpu_number);
 }
 
 std::unique_ptr<Engine> make_engine(const DecoderConfig& config, const DecoderWeights& weights,
                                     const EngineOptions& options) {
-  options.validate();
+  validate(options);
   if (!options.engine.empty() && options.engine != "libtorch") {
     throw UsageError(fmt::format("--engine {} runs INT8 models; the fp32 model needs libtorch", options.engine));
   }

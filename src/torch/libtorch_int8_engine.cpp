@@ -11,13 +11,13 @@
 #include <string>
 #include <utility>
 
-#include "brainquant/model/libtorch_environment.h"
 #include "brainquant/support/error.h"
-#include "runtime/libtorch_engine.h"
+#include "brainquant/torch/libtorch_environment.h"
 #include "runtime/numerics.h"
 #include "runtime/patch_buffer.h"
 #include "runtime/reference_engine.h"
 #include "runtime/require_int8.h"
+#include "torch/libtorch_engine.h"
 
 namespace brainquant {
 

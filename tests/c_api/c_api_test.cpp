@@ -11,8 +11,8 @@
 
 #include "brainquant/model/smoothing.h"
 #include "brainquant/quantization/quantized_file.h"
-#include "brainquant/runtime/engine_factory.h"
-#include "runtime/c_api_client.h"
+#include "brainquant/torch/any_engine.h"
+#include "c_api/c_api_client.h"
 #include "runtime/random_checkpoint.h"
 
 namespace brainquant {

@@ -1,4 +1,4 @@
-#include "brainquant/model/libtorch_environment.h"
+#include "brainquant/torch/libtorch_environment.h"
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>

@@ -17,10 +17,10 @@
 #include "brainquant/model/checkpoint.h"
 #include "brainquant/model/smoothing.h"
 #include "brainquant/quantization/quantized_file.h"
-#include "brainquant/runtime/engine_factory.h"
 #include "brainquant/runtime/streaming_decoder.h"
 #include "brainquant/support/error.h"
 #include "brainquant/support/utf8.h"
+#include "brainquant/torch/any_engine.h"
 #include "brainquant/version.h"
 #include "runtime/finite_features.h"
 

@@ -1,5 +1,5 @@
 /* A program in C that uses the library as a live system would. */
-#include "runtime/c_api_client.h"
+#include "c_api/c_api_client.h"
 
 #include "brainquant/c_api.h"
 

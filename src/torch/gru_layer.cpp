@@ -1,4 +1,4 @@
-#include "model/gru_layer.h"
+#include "torch/gru_layer.h"
 
 #include <ATen/Context.h>
 #include <ATen/core/dispatch/Dispatcher.h>

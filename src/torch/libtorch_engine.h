@@ -4,9 +4,9 @@
 #include <memory>
 
 #include "brainquant/model/decoder_weights.h"
-#include "brainquant/model/float_decoder.h"
 #include "brainquant/quantization/quantized_model.h"
 #include "brainquant/runtime/engine.h"
+#include "brainquant/torch/float_decoder.h"
 
 namespace brainquant {
 

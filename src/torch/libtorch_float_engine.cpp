@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "brainquant/model/float_decoder.h"
-#include "brainquant/model/libtorch_environment.h"
-#include "runtime/libtorch_engine.h"
+#include "brainquant/torch/float_decoder.h"
+#include "brainquant/torch/libtorch_environment.h"
 #include "runtime/patch_buffer.h"
+#include "torch/libtorch_engine.h"
 
 namespace brainquant {
 

@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "brainquant/model/checkpoint.h"
-#include "brainquant/runtime/engine_factory.h"
+#include "brainquant/torch/any_engine.h"
 #include "support/float_decoder_answers.h"
 #include "support/small_decoder.h"
 
@@ -125,9 +125,8 @@ TEST(LibTorchEngine, OverflowGivesNoLogits) {
   for (const bool int8 : {false, true}) {
     SCOPED_TRACE(int8 ? "INT8" : "fp32");
     const EngineOptions options{"libtorch", "", 1, -1};
-    const std::unique_ptr<Engine> engine =
-        int8 ? make_engine(quantize(checkpoint, {}), options)
-             : make_engine(checkpoint.config, checkpoint.weights, options);
+    const std::unique_ptr<Engine> engine = int8 ? make_engine(quantize(checkpoint, {}), options)
+                                                : make_engine(checkpoint.config, checkpoint.weights, options);
     const auto is_finite = [](float v) { return std::isfinite(v); };
     const Logits whole = engine->decode({&input, 1}).at(0);
     EXPECT_EQ(std::count_if(whole.values.begin(), whole.values.end(), is_finite), 0);

@@ -1,0 +1,39 @@
+#include "brainquant/torch/libtorch_calibration.h"
+
+#include "brainquant/torch/float_decoder.h"
+#include "brainquant/torch/libtorch_environment.h"
+
+namespace brainquant {
+
+namespace {
+
+class LibTorchCalibrationDecoder : public CalibrationDecoder {
+ public:
+  LibTorchCalibrationDecoder(const DecoderConfig& config, const DecoderWeights& weights) : decoder_(config, weights) {}
+
+  void prepare_thread() const override { set_libtorch_threads(1); }
+  void observe(const float* features, std::int64_t bins, std::int64_t session_index,
+               ActivationViewer& viewer) const override {
+    decoder_.observe({features, bins, session_index}, viewer);
+  }
+
+ private:
+  FloatDecoder decoder_;
+};
+
+class LibTorchCalibration : public CalibrationBackend {
+ public:
+  std::string libtorch_version() const override { return brainquant::libtorch_version(); }
+  std::unique_ptr<CalibrationDecoder> open(const DecoderConfig& config, const DecoderWeights& weights) const override {
+    return std::make_unique<LibTorchCalibrationDecoder>(config, weights);
+  }
+};
+
+}  // namespace
+
+const CalibrationBackend& libtorch_calibration() {
+  static const LibTorchCalibration calibration;
+  return calibration;
+}
+
+}  // namespace brainquant
