@@ -24,7 +24,7 @@ void name_unused_options(const CLI::App& parser, const QuantizeJob& job, const R
   }
   std::erase_if(names, [&](const std::string& name) { return parser.get_option(name)->count() == 0; });
   if (!names.empty()) {
-    context.log.info(fmt::format("{} has no use for {}", job.options.method_name(), fmt::join(names, ", ")));
+    context.log.info(fmt::format("{} does not use {}", job.options.method_name(), fmt::join(names, ", ")));
   }
 }
 

@@ -64,7 +64,7 @@ void EvaluationOutputs::refuse_to_replace(const Journal::OutputNames& own) const
        {options_.output_csv, options_.output_json, options_.submission_csv, options_.save_logits}) {
     if (path.empty() || own.contains(path.string())) continue;
     if (output_kind(path) == OutputKind::regular_file) {
-      throw FileError(path.string(), "is there already; --force replaces it");
+      throw FileError(path.string(), "already exists; --force replaces it");
     }
   }
 }

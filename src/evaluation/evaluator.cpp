@@ -151,7 +151,7 @@ EvaluationOutcome Evaluation::run_to_the_end() {
       add_sentences();
     } catch (const std::exception&) {
       outputs_.write(*journal_, results(), summary_, Words::none);
-      context_.log.warning(fmt::format("no sentences; the phoneme results are in {}, and the next run goes on from {}",
+      context_.log.warning(fmt::format("no sentences; the phoneme results are in {}, and the next run resumes from {}",
                                        outputs_.csv().string(), outputs_.journal().string()));
       throw;
     }

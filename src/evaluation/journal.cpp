@@ -199,7 +199,7 @@ std::size_t Journal::Impl::take_over(const RunKey& key, std::size_t trial_count,
   const std::optional<Header> header =
       end_of_header == std::string::npos ? std::nullopt : header_of(std::string_view(text).substr(0, end_of_header));
   if (const std::optional<std::string> problem = obstacle(header, key)) {
-    context.log.info(fmt::format("{}: {}; starting anew", path.string(), *problem));
+    context.log.info(fmt::format("{}: {}; starting over", path.string(), *problem));
     return 0;
   }
   keep_logits = header->keeps_logits;
@@ -211,7 +211,7 @@ std::size_t Journal::Impl::take_over(const RunKey& key, std::size_t trial_count,
     if (!line || !take_line(*line, trial_count, logits_there)) break;  // an earlier run was cut off here
   }
   if (!trials.empty()) {
-    context.log.info(fmt::format("{}: going on after {} of {} trials that an earlier run finished", path.string(),
+    context.log.info(fmt::format("{}: resuming after {} of {} trials that an earlier run finished", path.string(),
                                  trials.size(), trial_count));
   }
   return kept;

@@ -99,7 +99,7 @@ void LanguageModelOptions::validate() const {
   if (chosen_lm() == "redis") {
     redis_options(*this).validate();
     const std::vector<std::string> given = arguments_of(*this, kWfstOptions);
-    if (!given.empty()) throw UsageError(fmt::format("{} goes only with --lm wfst", given.front()));
+    if (!given.empty()) throw UsageError(fmt::format("{} requires --lm wfst", given.front()));
     return;
   }
   if (lm_dir.empty()) throw UsageError("--lm wfst needs --lm_dir, a folder with TLG.fst and words.txt");

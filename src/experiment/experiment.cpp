@@ -149,12 +149,13 @@ bool MethodRun::take_over(const RunKey& key) {
     difference = key.without({kLanguageModelField}).difference(work->key->without({kLanguageModelField}));
   }
   if (difference) {
-    context_.log.info(fmt::format("{}: not the finished run's: {}; doing it again", outcome_.name, *difference));
+    context_.log.info(
+        fmt::format("{}: not the same as in the finished run: {}; running it again", outcome_.name, *difference));
     return false;
   }
   try {
     if (work->files != files()) {
-      context_.log.info(fmt::format("{}: files of the finished run were changed; doing it again", outcome_.name));
+      context_.log.info(fmt::format("{}: files of the finished run have changed; running it again", outcome_.name));
       return false;
     }
     outcome_.evaluation = read_evaluation_json(places_.json);
@@ -162,9 +163,9 @@ bool MethodRun::take_over(const RunKey& key) {
     outcome_.quantize_seconds = work->quantize_seconds;
     return true;
   } catch (const FileError& problem) {
-    context_.log.info(fmt::format("{}: {}; doing it again", outcome_.name, problem.what()));
+    context_.log.info(fmt::format("{}: {}; running it again", outcome_.name, problem.what()));
   } catch (const FormatError& problem) {
-    context_.log.info(fmt::format("{}: {}; doing it again", outcome_.name, problem.what()));
+    context_.log.info(fmt::format("{}: {}; running it again", outcome_.name, problem.what()));
   }
   return false;
 }
@@ -303,7 +304,7 @@ void refuse_results_of_another_model(const ExperimentOptions& options, const Met
   const auto refuse = [&](const fs::path& path, const std::string& whose) {
     throw FileError(
         path.string(),
-        fmt::format("is there already and {}, not of {}; name another --output_dir, or replace it by --force", whose,
+        fmt::format("already exists and {}, not of {}; use another --output_dir, or --force to replace it", whose,
                     options.model_path.string()));
   };
   std::error_code ignored;

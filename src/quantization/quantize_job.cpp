@@ -35,7 +35,7 @@ void save_args_yaml(const QuantizeJob& job, const std::string& text) {
   const fs::path path = args_path_of(job.output_path);
   std::error_code ignored;
   if (fs::exists(path, ignored) && !job.force && read_file(path, kMostYamlBytes) != text) {
-    throw FileError(path.string(), "another model's args.yaml is there; --force overwrites it");
+    throw FileError(path.string(), "another model's args.yaml already exists; --force replaces it");
   }
   write_file_atomically(path, text);
 }
@@ -98,7 +98,7 @@ QuantizeOutcome run_quantize_job(const QuantizeJob& job, const CalibrationBacken
   if (output_kind(job.output_path) == OutputKind::regular_file && !job.force && !job.dry_run) {
     if (const std::optional<std::string> difference = difference_from_file(job, job.output_path, backend, context)) {
       throw FileError(job.output_path.string(),
-                      fmt::format("is there already and {}; --force overwrites it", *difference));
+                      fmt::format("already exists and {}; --force replaces it", *difference));
     }
     if (!fs::exists(args_path_of(job.output_path))) save_args_yaml(job, read_checkpoint_args(job.model_path).text);
     outcome.skipped = true;

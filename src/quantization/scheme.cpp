@@ -60,15 +60,15 @@ DayLayers parse_day_layers(const std::string& name) { return parse_enum<DayLayer
 
 void QuantizationOptions::validate() const {
   if (!has_scales(dtype) && is_static()) {
-    throw UsageError(fmt::format("--dtype {} goes only with --quantization_type dynamic, not {}", name_of(dtype),
+    throw UsageError(fmt::format("--dtype {} requires --quantization_type dynamic, not {}", name_of(dtype),
                                  name_of(quantization_type)));
   }
   if (weight_granularity && (is_static() || !has_scales(dtype))) {
-    throw UsageError(fmt::format("--weight_granularity goes only with dynamic qint8, not {}: {}", method_name(),
+    throw UsageError(fmt::format("--weight_granularity applies only to dynamic qint8, not to {}: {}", method_name(),
                                  is_static() ? "the type says the granularity" : "FP16 weights have no scales"));
   }
   if (observer && !is_static()) {
-    throw UsageError("--observer goes only with static and static_per_channel: dynamic needs no calibration");
+    throw UsageError("--observer applies only to static and static_per_channel: dynamic needs no calibration");
   }
   if (calibration_samples < 1) {
     throw UsageError(fmt::format("--calibration_samples: found {}, expected at least 1", calibration_samples));

@@ -307,7 +307,7 @@ TEST(RunKeyOfAnExperiment, AChangedFieldMeansThatTheWorkIsDoneAgain) {
     if (change.variable != nullptr) ::unsetenv(change.variable);
     EXPECT_EQ(run.exit_code, 0) << run.err;
     EXPECT_TRUE(contains(run.err, change.field + " was ")) << run.err;
-    EXPECT_TRUE(contains(run.err, "doing it again")) << run.err;
+    EXPECT_TRUE(contains(run.err, "running it again")) << run.err;
     // And the other way round, with the study as it is now: back to `base`, then nothing is left to do.
     ASSERT_EQ(study.run("run_quantization_experiment", base).exit_code, 0);
     EXPECT_TRUE(contains(study.run("run_quantization_experiment", base).err, "finished by an earlier run"));
@@ -335,7 +335,7 @@ TEST(RunKeyOfAnExperiment, EveryFieldOfTheRecordDecides) {
       continue;
     }
     EXPECT_TRUE(contains(run.err, field + " was another, is ")) << run.err;
-    EXPECT_TRUE(contains(run.err, "doing it again")) << run.err;
+    EXPECT_TRUE(contains(run.err, "running it again")) << run.err;
   }
 }
 

@@ -47,7 +47,7 @@ class QuantizeKeyTest : public ::testing::Test {
     SCOPED_TRACE(reason);
     EXPECT_EQ(difference_from_file(job_, job_.output_path, libtorch_calibration()), reason);
     const std::string message = message_of<FileError>([&] { run_quantize_job(job_, libtorch_calibration()); });
-    expect_contains(message, fmt::format("quantized_model.pt: is there already and {}; --force", reason));
+    expect_contains(message, fmt::format("quantized_model.pt: already exists and {}; --force", reason));
     job_.force = true;
     EXPECT_FALSE(run_quantize_job(job_, libtorch_calibration()).skipped);
     job_.force = false;
