@@ -156,8 +156,8 @@ RedisCommand state_command(const char* stream) { return {"XINFO", "STREAM", stre
 RedisCommand deletion(const Entry& entry) { return {"XDEL", entry.stream, entry.id}; }
 
 [[noreturn]] void refuse_mixed_questions(const char* stream) {
-  throw ServerError(fmt::format(
-      "another client added to {} meanwhile; a language-model server serves one client at a time", stream));
+  throw ServerError(
+      fmt::format("another client added to {} meanwhile; a language-model server serves one client at a time", stream));
 }
 
 Clock::time_point deadline_after(double seconds) {

@@ -302,10 +302,9 @@ void refuse_results_of_another_model(const ExperimentOptions& options, const Met
   const Places places(options, method);
   const std::string own = recorded_model_path(options.model_path, places.output_dir);
   const auto refuse = [&](const fs::path& path, const std::string& whose) {
-    throw FileError(
-        path.string(),
-        fmt::format("already exists and {}, not of {}; use another --output_dir, or --force to replace it", whose,
-                    options.model_path.string()));
+    throw FileError(path.string(),
+                    fmt::format("already exists and {}, not of {}; use another --output_dir, or --force to replace it",
+                                whose, options.model_path.string()));
   };
   std::error_code ignored;
   const auto check = [&](const fs::path& file, const fs::path& record) {

@@ -100,8 +100,8 @@ struct LogitsFileWriter::Impl {
         file.nameExists(entry.session) ? file.openGroup(entry.session) : file.createGroup(entry.session);
     if (session.nameExists(entry.name)) session.unlink(entry.name);
     const hsize_t sizes[2] = {static_cast<hsize_t>(entry.steps), static_cast<hsize_t>(entry.classes)};
-    const H5::DataSet data = session.createDataSet(entry.name, H5::PredType::IEEE_F32LE, H5::DataSpace(2, sizes),
-                                                   without_times());
+    const H5::DataSet data =
+        session.createDataSet(entry.name, H5::PredType::IEEE_F32LE, H5::DataSpace(2, sizes), without_times());
     if (entry.steps > 0) data.write(entry.values, H5::PredType::NATIVE_FLOAT);
     add_string(data, "session", entry.session);
     add_integer(data, "block_num", entry.block);

@@ -14,8 +14,8 @@ namespace {
 
 using namespace config_limits;
 
-constexpr double kTruncate = 4.0;         // scipy's default, in standard deviations
-constexpr float kSmallestTap = 0.01F;     // taps must be larger
+constexpr double kTruncate = 4.0;      // scipy's default, in standard deviations
+constexpr float kSmallestTap = 0.01F;  // taps must be larger
 
 // One side of scipy's kernel, from the middle outwards; both sides sum to 1.
 std::vector<double> half_kernel(double std_bins) {

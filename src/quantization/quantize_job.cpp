@@ -97,8 +97,7 @@ QuantizeOutcome run_quantize_job(const QuantizeJob& job, const CalibrationBacken
   QuantizeOutcome outcome;
   if (output_kind(job.output_path) == OutputKind::regular_file && !job.force && !job.dry_run) {
     if (const std::optional<std::string> difference = difference_from_file(job, job.output_path, backend, context)) {
-      throw FileError(job.output_path.string(),
-                      fmt::format("already exists and {}; --force replaces it", *difference));
+      throw FileError(job.output_path.string(), fmt::format("already exists and {}; --force replaces it", *difference));
     }
     if (!fs::exists(args_path_of(job.output_path))) save_args_yaml(job, read_checkpoint_args(job.model_path).text);
     outcome.skipped = true;

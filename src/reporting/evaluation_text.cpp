@@ -65,7 +65,8 @@ std::string latency_text(const char* name, const LatencySummary& latency, double
 
 std::string training_per_text(double val_per) {
   return fmt::format(
-      "the training run measured {:.2f} % (ctc), only roughly comparable: it smooths with padding 'same', the evaluator "
+      "the training run measured {:.2f} % (ctc), only roughly comparable: it smooths with padding 'same', the "
+      "evaluator "
       "with 'valid'",
       100 * val_per);
 }

@@ -78,8 +78,7 @@ TEST(Usage, UnusedDocumentedOptionsAreAcceptedAndNamed) {
                                          "--calibration_samples", "5", "--data_dir", "/nowhere"},
                                         scratch.path());
   EXPECT_EQ(run.exit_code, 0) << run.err;
-  EXPECT_NE(run.err.find("dynamic_qint8 does not use --data_dir, --calibration_samples"), std::string::npos)
-      << run.err;
+  EXPECT_NE(run.err.find("dynamic_qint8 does not use --data_dir, --calibration_samples"), std::string::npos) << run.err;
 }
 
 TEST(BadInput, OneLineNamesFileAndFaultAndNothingIsLeft) {

@@ -117,8 +117,11 @@ TEST(SummaryJson, WhatIsWrittenIsRead) {
   summary.model.calibration_trials = {"s1/trial_0000"};
   summary.model.calibration_sha256 = "cc";
   summary.run_key.set("threads", "2");
-  summary.options = {{"batch_size", std::int64_t{8}}, {"streaming", false}, {"sessions", std::vector<std::string>{"a"}},
-                     {"beam", OptionValue()},         {"lm_timeout", 0.5}};
+  summary.options = {{"batch_size", std::int64_t{8}},
+                     {"streaming", false},
+                     {"sessions", std::vector<std::string>{"a"}},
+                     {"beam", OptionValue()},
+                     {"lm_timeout", 0.5}};
   summary.per = phoneme_error_rate(trials());
   summary.per_ctc = phoneme_error_rate_ctc(trials());
   summary.step = StepReport{{3, 1, 2, 3}, {3, 0.5, 0.6, 0.7}, 80};

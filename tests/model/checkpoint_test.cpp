@@ -167,9 +167,8 @@ TEST_F(MeddledCheckpoint, HashesAreOfTheFilesThatWereRead) {
 }
 
 TEST_F(MeddledCheckpoint, AFileThatIsWrittenToIsRefused) {
-  const std::string message = message_of<FileError>([&] {
-    load([&] { std::ofstream(path("best_checkpoint"), std::ios::app | std::ios::binary) << "more"; });
-  });
+  const std::string message = message_of<FileError>(
+      [&] { load([&] { std::ofstream(path("best_checkpoint"), std::ios::app | std::ios::binary) << "more"; }); });
   expect_contains(message, "best_checkpoint: was changed while it was read");
 }
 

@@ -30,8 +30,8 @@ class StreamingDecoder {
   /// Takes one bin as recorded [n_input_features]. Returns the logits [n_classes] of the step that it completes, which
   /// stay until the next call; an empty span if it completes none. Throws UsageError for another number of features and
   /// WorkError naming the first feature that is not finite or beyond kLargestMagnitude: the bin is then not taken, and
-  /// the trial can go on. Throws WorkError naming the step if its logits are not finite: the bin is then taken, and only
-  /// reset() helps.
+  /// the trial can go on. Throws WorkError naming the step if its logits are not finite: the bin is then taken, and
+  /// only reset() helps.
   std::span<const float> push(std::span<const float> bin);
   /// Engine::prepare: for the time between two bins.
   void prepare();

@@ -21,8 +21,8 @@ struct ResolvedEngine {
 ResolvedEngine resolve_engine(std::optional<Dtype> dtype, const EngineOptions& options);
 
 /// The formats of the weight matrices decide: INT8 models run in any engine, FP16 and fp32 ones in "libtorch" only, a
-/// mixture in none (UsageError otherwise). Throws UsageError as EngineOptions::validate() does, and for a GPU number past
-/// those there.
+/// mixture in none (UsageError otherwise). Throws UsageError as EngineOptions::validate() does, and for a GPU number
+/// past those there.
 std::unique_ptr<Engine> make_engine(const QuantizedModel& model, const EngineOptions& options);
 /// The fp32 model, in "libtorch" only (UsageError otherwise).
 std::unique_ptr<Engine> make_engine(const DecoderConfig& config, const DecoderWeights& weights,
