@@ -1,9 +1,13 @@
 #include "common/run_app.h"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <memory>
 #include <new>
 #include <sstream>
@@ -19,6 +23,33 @@
 namespace brainquant::app {
 
 namespace {
+
+// The last resort: an exception that nobody catches is one line and an exit code instead of an abort. Memory may have
+// run out, so nothing here allocates any.
+[[noreturn]] void end_in_one_line() {
+  char line[400];
+  const auto write_error = [&line](const char* problem) {
+    const auto length = static_cast<int>(std::strcspn(problem, "\n"));
+    const int most = static_cast<int>(sizeof line) - static_cast<int>(sizeof "error: \n");
+    const int bytes = std::snprintf(line, sizeof line, "error: %.*s\n", std::min(length, most), problem);
+    [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line, static_cast<std::size_t>(bytes));
+  };
+  try {
+    if (std::current_exception()) throw;
+    write_error("the program failed");
+  } catch (const std::bad_alloc&) {
+    write_error("out of memory");
+  } catch (const std::exception& problem) {
+    write_error(problem.what());
+  } catch (...) {
+    write_error("an unknown error");
+  }
+  ::_exit(kExitFailure);
+}
+
+// In force before the shared libraries' own starts, which is where LibTorch first needs memory.
+void set_last_resort() { std::set_terminate(end_in_one_line); }
+[[gnu::section(".preinit_array"), gnu::used]] void (*const first_of_all)() = set_last_resort;
 
 // A signal handler can reach nothing but globals.
 CancelToken interrupted;
@@ -127,8 +158,11 @@ int run_parsed(const App& app, const CLI::App& parser, Terminal& terminal) {
     return exit_code_of_signal(stop_signal);
   } catch (const std::bad_alloc&) {
     report(terminal, "out of memory");
-  } catch (const std::exception& problem) {
+  } catch (const Error& problem) {
     report(terminal, problem.what());
+  } catch (const std::exception& problem) {
+    const std::string text = problem.what();
+    report(terminal, text.substr(0, text.find('\n')));  // LibTorch's have a stack trace below
   } catch (...) {
     report(terminal, "an unknown error");
   }

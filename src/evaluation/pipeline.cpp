@@ -12,6 +12,7 @@
 #include "brainquant/model/smoothing.h"
 #include "brainquant/support/error.h"
 #include "evaluation/bounded_queue.h"
+#include "support/start_thread.h"
 
 namespace brainquant {
 
@@ -154,8 +155,8 @@ std::vector<DecodedTrial> decode(PreparedBatch batch, Engine& engine, const Pipe
 class Stage {
  public:
   template <typename Work, typename Release>
-  Stage(Work work, Release release)
-      : thread_([this, work, release] {
+  Stage(const char* purpose, Work work, Release release)
+      : thread_(start_thread(purpose, [this, work, release] {
           try {
             work();
             release(std::exception_ptr());
@@ -163,10 +164,7 @@ class Stage {
             failure_ = std::current_exception();
             release(failure_);
           }
-        }) {}
-  ~Stage() {
-    if (thread_.joinable()) thread_.join();
-  }
+        })) {}
   void join() {
     thread_.join();
     if (failure_) std::rethrow_exception(failure_);
@@ -174,7 +172,13 @@ class Stage {
 
  private:
   std::exception_ptr failure_;
-  std::thread thread_;
+  std::jthread thread_;  // last: it uses the other
+};
+
+// Lets the stage before go when the next one cannot be started.
+struct StopAtEnd {
+  BoundedQueue<PreparedBatch>& batches;
+  ~StopAtEnd() { batches.stop(); }
 };
 
 }  // namespace
@@ -186,9 +190,12 @@ void run_pipeline(Dataset& dataset, const std::vector<std::size_t>& order, Engin
   TrialReader reader(dataset, order);
   BoundedQueue<PreparedBatch> batches(1);
   BoundedQueue<std::vector<DecodedTrial>> results(1);
-  Stage prepare_stage([&] { prepare_all(reader, engine.config(), options, batches); },
-                      [&](std::exception_ptr failure) { batches.finish(failure); });
+  Stage prepare_stage(
+      "preparing trials", [&] { prepare_all(reader, engine.config(), options, batches); },
+      [&](std::exception_ptr failure) { batches.finish(failure); });
+  const StopAtEnd stop{batches};
   Stage consume_stage(
+      "storing results",
       [&] {
         while (auto batch = results.pop()) consume(std::move(*batch));
       },

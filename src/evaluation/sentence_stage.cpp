@@ -7,6 +7,8 @@
 #include <thread>
 #include <vector>
 
+#include "support/start_thread.h"
+
 namespace brainquant {
 
 namespace {
@@ -25,10 +27,15 @@ class SentenceStage {
 
   void run(int threads) {
     context_.progress.update("sentences", done_, total_);
-    std::vector<std::thread> others;
-    for (int i = 1; i < threads; ++i) others.emplace_back([this] { work(); });
+    std::vector<std::jthread> others;
+    try {
+      for (int i = 1; i < threads; ++i) others.push_back(start_thread("making sentences", [this] { work(); }));
+    } catch (...) {
+      failed_ = true;  // those that were started need not go on
+      throw;
+    }
     work();
-    for (std::thread& other : others) other.join();
+    for (std::jthread& other : others) other.join();
     if (failure_) std::rethrow_exception(failure_);
   }
 

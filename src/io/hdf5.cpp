@@ -20,7 +20,6 @@ namespace {
 constexpr std::size_t kMostNames = 1'000'000;
 constexpr std::size_t kLongestString = 64 << 10;     // bytes
 constexpr hsize_t kLargestChunk = hsize_t{1} << 30;  // bytes that libhdf5 allocates for one chunk
-constexpr std::size_t kLargestElement = 16;          // bytes; a long double
 constexpr int kHighestRank = H5S_MAX_RANK;
 
 // Opening follows hard links only: others can lead to any file of the system.
@@ -43,6 +42,12 @@ std::vector<hsize_t> dimensions(const H5::DataSpace& space) {
 }
 
 std::string shape_text(const std::vector<hsize_t>& sizes) { return fmt::format("[{}]", fmt::join(sizes, ", ")); }
+
+void require_sound_number(const H5::DataType& type, const std::string& path, const std::string& where) {
+  if (hdf5::is_sound_number(type)) return;
+  throw FormatError(path, where, fmt::format("a damaged type of {} bytes", H5Tget_size(type.getId())),
+                    "one whose bits lie within its bytes, at most 8 of an integer and 16 of a float");
+}
 
 // The number of values, or more than `most` where that would be exceeded.
 std::size_t capped_count(const std::vector<hsize_t>& sizes, std::size_t most) {
@@ -95,10 +100,9 @@ std::vector<Value> read_values(const H5::H5File& file, const H5::DataSet& data, 
   constexpr bool integers = std::is_same_v<Value, std::int64_t>;
   const H5T_class_t kind = data.getTypeClass();
   const bool usable = kind == H5T_INTEGER || (!integers && kind == H5T_FLOAT);
+  if (!usable) throw FormatError(path, where, "values of another type", integers ? "integers" : "floats or integers");
+  require_sound_number(data.getDataType(), path, where);
   const std::size_t element = data.getDataType().getSize();
-  if (!usable || element == 0 || element > kLargestElement) {
-    throw FormatError(path, where, "values of another type", integers ? "integers" : "floats or integers");
-  }
   const std::vector<hsize_t> sizes = dimensions(data.getSpace());
   const std::size_t count = capped_count(sizes, max_values);
   if (count > max_values) {
@@ -218,9 +222,10 @@ std::vector<std::int64_t> Hdf5Group::integers(const std::string& dataset, std::s
 std::int64_t Hdf5Group::integer_attribute(const std::string& attribute) const {
   return call(impl_->path, impl_->where(attribute), [&] {
     const H5::Attribute opened = impl_->open_attribute(attribute);
-    if (opened.getTypeClass() != H5T_INTEGER || opened.getDataType().getSize() > kLargestElement) {
+    if (opened.getTypeClass() != H5T_INTEGER) {
       throw FormatError(impl_->path, impl_->where(attribute), "an attribute of another type", "an integer");
     }
+    require_sound_number(opened.getDataType(), impl_->path, impl_->where(attribute));
     std::int64_t value = 0;
     opened.read(H5::PredType::NATIVE_INT64, &value);
     return value;

@@ -13,16 +13,22 @@
 namespace brainquant::hdf5 {
 
 /// Held while HDF5 is called, and while its C++ objects are destroyed. May be taken again by the thread that holds it.
-/// Also sees to it that libhdf5 keeps its messages to itself in this thread.
+/// What libhdf5 refuses meanwhile is kept for refusal(); it never prints, not even when the process ends.
 class Lock {
  public:
   Lock();
+  ~Lock();
+  Lock(const Lock&) = delete;
+  Lock& operator=(const Lock&) = delete;
 
  private:
   std::unique_lock<std::recursive_mutex> lock_;
 };
 
 void forget_refusal();
+
+/// Throws std::bad_alloc when memory is about to run out: libhdf5 crashes when it does so inside.
+void require_memory();
 
 /// What libhdf5 said of the call that failed last in this thread since forget_refusal(), in one line.
 std::string refusal(const H5::Exception& exception);
@@ -40,6 +46,7 @@ auto call(const std::string& path, const std::string& where, F&& f) {
   const Lock lock;
   forget_refusal();
   try {
+    require_memory();
     return f();
   } catch (const H5::Exception& exception) {
     throw FormatError(path, where, refusal(exception));
@@ -47,6 +54,10 @@ auto call(const std::string& path, const std::string& where, F&& f) {
     throw FormatError(path, where, "needs more memory than there is");
   }
 }
+
+/// Whether a number's type says nothing impossible: at most 8 bytes for an integer and 16 for a float, and its bits lie
+/// within them. libhdf5 takes a damaged type's word and reads beyond the value. True for types that aren't numbers.
+bool is_sound_number(const H5::DataType& type);
 
 /// Throws FileError unless `path` is a file that can be opened for reading; libhdf5 does not tell such cases apart.
 void require_regular_file(const std::filesystem::path& path);

@@ -129,7 +129,10 @@ LogitsFileWriter::LogitsFileWriter(fs::path path) {
     hdf5::call(name, kComplete, [&] {
       std::int64_t complete = 0;
       if (impl_->file.attrExists(kComplete)) {
-        impl_->file.openAttribute(kComplete).read(H5::PredType::NATIVE_INT64, &complete);
+        const H5::Attribute attribute = impl_->file.openAttribute(kComplete);
+        if (attribute.getSpace().getSimpleExtentNpoints() == 1 && hdf5::is_sound_number(attribute.getDataType())) {
+          attribute.read(H5::PredType::NATIVE_INT64, &complete);
+        }
       }
       if (complete != 1) throw FormatError(name, "", "not a complete file of logits");
     });

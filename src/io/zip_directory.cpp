@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <exception>
+#include <new>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -92,10 +93,12 @@ struct ZipDirectory::Archive {
     zip_error_init(&opening);
     zip_source_t* const source = zip_source_function_create(&answer, this, &opening);
     if (source != nullptr) zip = zip_open_from_source(source, ZIP_RDONLY, &opening);
+    const bool out_of_memory = zip_error_code_zip(&opening) == ZIP_ER_MEMORY;
     const std::string reason = zip == nullptr ? zip_error_strerror(&opening) : "";
     if (zip == nullptr && source != nullptr) zip_source_free(source);
     zip_error_fini(&opening);
     rethrow_failure();
+    if (zip == nullptr && out_of_memory) throw std::bad_alloc();
     if (zip == nullptr) {
       throw FormatError(path, "", fmt::format("the zip's directory can't be read ({}): cut off or damaged", reason));
     }

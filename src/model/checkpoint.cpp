@@ -205,8 +205,10 @@ Checkpoint load_checkpoint(const fs::path& folder, const RunContext& context) {
   checkpoint.weights_path = place / "best_checkpoint";
 
   const TorchArchiveReader archive(checkpoint.weights_path, context);
-  // Hashing reads the whole file, optimizer and all; loading waits for it only at the end.
-  std::future<std::string> sha256 = std::async(std::launch::async, [&] { return archive.file_sha256(); });
+  // Hashing reads the whole file, optimizer and all; loading waits for it only at the end. On a thread of its own if
+  // one can be had.
+  std::future<std::string> sha256 =
+      std::async(std::launch::async | std::launch::deferred, [&] { return archive.file_sha256(); });
   load_weights(archive, checkpoint.config, checkpoint.weights, context);
   checkpoint.val_per = validation_error(archive, context);
   checkpoint.sha256 = sha256.get();

@@ -46,9 +46,9 @@ std::string some_of(const std::vector<std::string>& names) {
 std::string state_of(const fs::path& path) {
   std::error_code error;
   const auto size = fs::file_size(path, error);
-  if (error) throw FileError(path.string(), error.message());
+  if (error) throw FileError(path.string(), "cannot read its size: " + error.message());
   const auto time = fs::last_write_time(path, error);
-  if (error) throw FileError(path.string(), error.message());
+  if (error) throw FileError(path.string(), "cannot read when it was modified: " + error.message());
   return fmt::format("{} bytes, modified {} ns", size,
                      std::chrono::file_clock::to_sys(time).time_since_epoch().count());
 }
@@ -62,6 +62,7 @@ class Corpora {
     const std::size_t block = table.column("Block number");
     const std::size_t corpus = table.column("Corpus");
     for (const CsvRow& row : table.rows()) {
+      for (const std::size_t used : {date, block, corpus}) refuse_control_bytes(table, row, used);
       const std::string& text = row.fields[block];
       std::int64_t number = 0;
       const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -69,7 +70,13 @@ class Corpora {
         throw FormatError(path_, fmt::format("line {}, Block number", row.line), fmt::format("'{}'", text),
                           "an integer");
       }
-      corpora_.emplace(std::pair(row.fields[date], number), row.fields[corpus]);
+      const auto [known, is_new] =
+          corpora_.emplace(std::pair(row.fields[date], number), Named{row.fields[corpus], row.line});
+      if (!is_new && known->second.corpus != row.fields[corpus]) {
+        throw FormatError(path_, fmt::format("line {}, Corpus", row.line), fmt::format("'{}'", row.fields[corpus]),
+                          fmt::format("'{}', which line {} says of the same Date {} and Block number {}",
+                                      known->second.corpus, known->second.line, row.fields[date], number));
+      }
     }
   }
 
@@ -80,12 +87,26 @@ class Corpora {
       throw FormatError(path_, "",
                         fmt::format("no row with Date {} and Block number {}, which {} has", date, block, trial));
     }
-    return found->second;
+    return found->second.corpus;
   }
 
  private:
+  struct Named {
+    std::string corpus;
+    std::size_t line;
+  };
+
+  void refuse_control_bytes(const CsvTable& table, const CsvRow& row, std::size_t column) const {
+    for (const char c : row.fields[column]) {
+      const auto byte = static_cast<unsigned char>(c);
+      if ((byte >= 0x20 || c == '\t' || c == '\n' || c == '\r') && byte != 0x7f) continue;
+      throw FormatError(path_, fmt::format("line {}, {}", row.line, table.header()[column]),
+                        fmt::format("the control byte 0x{:02x}", byte), "text");
+    }
+  }
+
   std::string path_;
-  std::map<std::pair<std::string, std::int64_t>, std::string> corpora_;
+  std::map<std::pair<std::string, std::int64_t>, Named> corpora_;
 };
 
 }  // namespace
@@ -194,7 +215,7 @@ void Dataset::Impl::find_files(const RunContext& context) {
     if (status.type() == fs::file_type::not_found) {
       skipped.push_back(session);
     } else if (error) {
-      throw FileError(path.string(), error.message());
+      throw FileError(path.string(), "cannot look it up: " + error.message());
     } else {
       files.push_back({path, session, static_cast<std::int64_t>(i)});
     }
@@ -219,7 +240,7 @@ void Dataset::Impl::warn_of_other_folders(const RunContext& context) const {
     std::error_code unreadable;
     if (!name.starts_with('.') && !known.contains(name) && at->is_directory(unreadable)) others.push_back(name);
   }
-  if (error) throw FileError(options.data_dir.string(), error.message());
+  if (error) throw FileError(options.data_dir.string(), "cannot list the folder: " + error.message());
   std::sort(others.begin(), others.end());
   if (!others.empty()) {
     context.log.warning(fmt::format("{}: {} folders that the model's args.yaml does not name are ignored: {}",
@@ -291,14 +312,16 @@ void Dataset::Impl::read_features(const Hdf5Group& group, Trial& trial, const st
                       fmt::format("{}, the rows of {}", trial.bins, kFeatures));
   }
   trial.features = group.floats(kFeatures, static_cast<std::size_t>(trial.bins * config.n_input_features));
-  const auto bad =
-      std::find_if(trial.features.begin(), trial.features.end(), [](float x) { return !std::isfinite(x); });
+  const auto bad = std::find_if(trial.features.begin(), trial.features.end(),
+                                [](float x) { return !(std::abs(x) <= kLargestMagnitude); });  // nor is NaN
   if (bad != trial.features.end()) {
     const std::int64_t at = bad - trial.features.begin();
-    throw FormatError(path,
-                      fmt::format("{}/{}, bin {}, feature {}", trial.name, kFeatures, at / config.n_input_features,
-                                  at % config.n_input_features),
-                      fmt::format("{}", *bad), "a finite number");
+    throw FormatError(
+        path,
+        fmt::format("{}/{}, bin {}, feature {}", trial.name, kFeatures, at / config.n_input_features,
+                    at % config.n_input_features),
+        fmt::format("{}", *bad),
+        std::isfinite(*bad) ? "a magnitude of at most 1e30" : "a finite number");
   }
 }
 

@@ -6,12 +6,15 @@
 #include <thread>
 
 #include "brainquant/model/dataset.h"
+#include "support/start_thread.h"
 
 namespace brainquant {
 
 struct TrialReader::Impl {
   Impl(Dataset& source, std::vector<std::size_t> trials, std::size_t capacity)
-      : dataset(source), order(std::move(trials)), capacity_bytes(capacity), thread([this] { run(); }) {}
+      : dataset(source), order(std::move(trials)), capacity_bytes(capacity) {
+    thread = start_thread("reading trials", [this] { run(); });
+  }
 
   ~Impl() {
     {
@@ -19,7 +22,6 @@ struct TrialReader::Impl {
       stopping = true;
     }
     changed.notify_all();
-    thread.join();
   }
 
   void run() {
@@ -89,7 +91,7 @@ struct TrialReader::Impl {
   bool stopping = false;
   bool finished = false;
   std::exception_ptr failure;
-  std::thread thread;  // last: it uses the others
+  std::jthread thread;  // last: it uses the others
 };
 
 TrialReader::TrialReader(Dataset& dataset, std::vector<std::size_t> order, std::size_t capacity_bytes)

@@ -12,6 +12,7 @@
 
 #include "brainquant/model/smoothing.h"
 #include "brainquant/support/error.h"
+#include "support/start_thread.h"
 
 namespace brainquant {
 
@@ -71,9 +72,15 @@ class BatchRunner {
         if (!failure) failure = std::current_exception();
       }
     };
-    std::vector<std::thread> threads;
-    for (Observers& own : observers_) threads.emplace_back(work, std::ref(own));
-    for (std::thread& thread : threads) thread.join();
+    std::vector<std::jthread> threads;
+    threads.reserve(observers_.size());
+    try {
+      for (Observers& own : observers_) threads.push_back(start_thread("calibration", [&] { work(own); }));
+    } catch (...) {
+      next = batch.size();  // those that were started need not go on
+      throw;
+    }
+    for (std::jthread& thread : threads) thread.join();
     if (failure) std::rethrow_exception(failure);
   }
 

@@ -4,6 +4,8 @@
 #include <immintrin.h>
 #endif
 
+#include "support/start_thread.h"
+
 namespace brainquant {
 
 namespace {
@@ -31,14 +33,24 @@ void wait_for_change(const std::atomic<std::uint32_t>& counter, std::uint32_t se
 }  // namespace
 
 ThreadTeam::ThreadTeam(int size) : size_(size < 1 ? 1 : size) {
-  for (int member = 1; member < size_; ++member) threads_.emplace_back([this, member] { serve(member); });
+  try {
+    threads_.reserve(static_cast<std::size_t>(size_ - 1));
+    for (int member = 1; member < size_; ++member) {
+      threads_.push_back(start_thread("the native engine", [this, member] { serve(member); }));
+    }
+  } catch (...) {
+    end();
+    throw;
+  }
 }
 
-ThreadTeam::~ThreadTeam() {
+ThreadTeam::~ThreadTeam() { end(); }
+
+void ThreadTeam::end() {
   ending_.store(true);
   round_.fetch_add(1, std::memory_order_release);
   round_.notify_all();
-  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
 }
 
 void ThreadTeam::serve(int member) {

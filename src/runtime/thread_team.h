@@ -12,7 +12,7 @@ namespace brainquant {
 
 class ThreadTeam {
  public:
-  /// `size` members, at least 1; 1 starts no thread.
+  /// `size` members, at least 1; 1 starts no thread. Throws WorkError if one cannot be started.
   explicit ThreadTeam(int size);
   ~ThreadTeam();
   ThreadTeam(const ThreadTeam&) = delete;
@@ -26,6 +26,7 @@ class ThreadTeam {
 
  private:
   void serve(int member);
+  void end();
 
   const int size_;
   alignas(64) std::atomic<std::uint32_t> round_{0};  // counts calls of run()
@@ -33,7 +34,7 @@ class ThreadTeam {
   alignas(64) std::atomic<std::uint32_t> generation_{0};  // counts barriers
   const std::function<void(int)>* work_ = nullptr;
   std::atomic<bool> ending_{false};
-  std::vector<std::thread> threads_;
+  std::vector<std::jthread> threads_;
 };
 
 }  // namespace brainquant

@@ -206,11 +206,23 @@ void AtomicFile::write(const void* data, std::size_t bytes) {
   if (!write_all(fd_, static_cast<const char*>(data), bytes)) refuse_write();
 }
 
-void AtomicFile::feed_stream(int whole) {
+void AtomicFile::open_again_if_replaced() {
+  struct stat opened {};
+  struct stat named {};
+  if (::fstat(fd_, &opened) != 0 || ::stat(temporary_.c_str(), &named) != 0) refuse(temporary_, "cannot read");
+  if (opened.st_dev == named.st_dev && opened.st_ino == named.st_ino) return;
+  const int fd = ::open(temporary_.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) refuse(temporary_, "cannot open");
+  ::close(fd_);
+  fd_ = fd;
+}
+
+void AtomicFile::feed_stream() {
   const Descriptor stream(open_stream(target_, descriptor_));
+  if (::lseek(fd_, 0, SEEK_SET) < 0) refuse(temporary_, "cannot read");
   char buffer[1 << 16];
   for (;;) {
-    const ssize_t got = ::read(whole, buffer, sizeof buffer);
+    const ssize_t got = ::read(fd_, buffer, sizeof buffer);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) refuse(temporary_, "cannot read");
     if (got == 0) return;
@@ -219,13 +231,12 @@ void AtomicFile::feed_stream(int whole) {
 }
 
 void AtomicFile::commit() {
-  const Descriptor whole(::open(temporary_.c_str(), O_RDONLY | O_CLOEXEC));  // a library may have replaced the file
-  if (whole.get() < 0) refuse(temporary_, "cannot open");
+  open_again_if_replaced();
   if (stream_) {
-    feed_stream(whole.get());
+    feed_stream();
     ::unlink(temporary_.c_str());
   } else {
-    if (::fsync(fd_) != 0 || ::fsync(whole.get()) != 0) refuse_write();
+    if (::fsync(fd_) != 0) refuse_write();
     if (::rename(temporary_.c_str(), target_.c_str()) != 0) refuse(path_, "cannot rename the finished file");
   }
   ::close(fd_);

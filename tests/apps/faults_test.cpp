@@ -156,6 +156,61 @@ TEST(FullDisk, IsAnErrorAndLeavesNoFileUnderItsName) {
   EXPECT_NE(run.err.find("standard output"), std::string::npos) << run.err;
 }
 
+// Whatever the memory runs out in: a line and exit code 1, never a signal.
+TEST(LittleMemory, IsAnErrorOfOneLine) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "AddressSanitizer needs all the address space there is";
+#else
+  const ScratchFolder scratch;
+  const std::string quantized = (scratch / "q.pt").string();
+  ASSERT_EQ(
+      run_program("quantize_model", {"--model_path", kModel, "--output_path", quantized}, scratch.path()).exit_code, 0);
+  const std::string csv = (scratch / "r.csv").string();
+  const std::vector<std::pair<std::string, Flags>> runs = {
+      {"quantize_model", Flags{"--model_path", kModel, "--output_path", (scratch / "s.pt").string(),
+                               "--quantization_type", "static", "--force"} +
+                             data_flags()},
+      {"evaluate_quantized_model", Flags{"--model_path", kModel, "--skip_lm", "--output_csv", csv} + data_flags()},
+      {"evaluate_quantized_model",
+       Flags{"--model_path", quantized, "--skip_lm", "--output_csv", csv, "--streaming"} + data_flags()},
+  };
+  for (const auto& [program, flags] : runs) {
+    int refused = 0;
+    for (const rlim_t megabytes : {390, 430, 455, 500, 560, 1000}) {
+      fs::remove(csv);
+      const ProgramResult run =
+          RunningProgram(program, flags, scratch.path(), {}, "", {{RLIMIT_AS, megabytes << 20}}).wait();
+      if (run.exit_code == 127) continue;  // not even the shared libraries fit
+      EXPECT_TRUE(run.exit_code == 0 || run.exit_code == 1)
+          << program << ", " << megabytes << " MiB: signal " << run.signal << "\n"
+          << run.err;
+      // OpenMP's runtime has a line of its own when LibTorch's threads don't fit any more.
+      const bool openmp = run.err.find("libgomp: ") != std::string::npos;
+      EXPECT_EQ(run.errors().size(), run.exit_code == 1 && !openmp ? 1U : 0U) << run.err;
+      if (run.exit_code == 1) ++refused;
+    }
+    EXPECT_GT(refused, 0) << program;
+  }
+#endif
+}
+
+TEST(FewDescriptors, AreAnErrorThatNamesTheFile) {
+  const ScratchFolder scratch;
+  const Flags flags =
+      Flags{"--model_path", kModel, "--skip_lm", "--output_csv", (scratch / "r.csv").string()} + data_flags();
+  for (const rlim_t descriptors : {4, 5, 6}) {
+    const ProgramResult run =
+        RunningProgram("evaluate_quantized_model", flags, scratch.path(), {}, "", {{RLIMIT_NOFILE, descriptors}})
+            .wait();
+    EXPECT_EQ(run.exit_code, 1) << run.err;
+    ASSERT_EQ(run.errors().size(), 1U) << run.err;
+    const std::string error = run.errors()[0];
+    EXPECT_NE(error.find(": cannot "), std::string::npos) << error;
+    EXPECT_NE(error.find("Too many open files"), std::string::npos) << error;
+    EXPECT_NE(error.find('/'), std::string::npos) << error;
+  }
+}
+
 // Listens, and never says a word.
 class SilentServer {
  public:

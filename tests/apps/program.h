@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "io/scratch_folder.h"
@@ -37,9 +38,10 @@ struct ProgramResult {
 
 class RunningProgram {
  public:
-  /// `largest_file`: bytes that the program may write into one file.
+  /// `largest_file`: bytes that the program may write into one file. `limits`: of other resources (RLIMIT_...).
   RunningProgram(const std::string& name, std::vector<std::string> arguments, const std::filesystem::path& scratch,
-                 std::optional<rlim_t> largest_file = {}, const std::string& out = "")
+                 std::optional<rlim_t> largest_file = {}, const std::string& out = "",
+                 const std::vector<std::pair<int, rlim_t>>& limits = {})
       : out_(scratch / "stdout.txt"), err_(scratch / "stderr.txt") {
     std::string program = std::string(BRAINQUANT_BIN) + "/" + name;
     std::vector<char*> argv = {program.data()};
@@ -52,9 +54,16 @@ class RunningProgram {
     const int err_fd = ::open(err_.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
     ::dup2(out_fd, STDOUT_FILENO);
     ::dup2(err_fd, STDERR_FILENO);
+    for (const int fd : {out_fd, err_fd}) {
+      if (fd > STDERR_FILENO) ::close(fd);
+    }
     if (largest_file) {
       const rlimit limit = {*largest_file, *largest_file};
       ::setrlimit(RLIMIT_FSIZE, &limit);
+    }
+    for (const auto& [resource, most] : limits) {
+      const rlimit limit = {most, most};
+      ::setrlimit(static_cast<__rlimit_resource>(resource), &limit);
     }
     ::execv(program.c_str(), argv.data());
     ::_exit(127);

@@ -14,6 +14,7 @@
 #include "brainquant/support/atomic_file.h"
 #include "brainquant/support/error.h"
 #include "evaluation/bounded_queue.h"
+#include "support/thread_limit.h"
 
 namespace brainquant {
 namespace {
@@ -182,6 +183,27 @@ TEST_F(PipelineTest, StepTimesLeaveOutTheFirstStepOfATrial) {
   for (std::size_t i = 0; i < steps; ++i) EXPECT_LE(times_.last_bin[i], times_.work[i]);
   EXPECT_EQ(measure_steps(dataset_, engine_, 7).work.size(), 7U);
   EXPECT_EQ(measure_steps(dataset_, engine_, 1'000'000).work.size(), steps);
+}
+
+TEST_F(PipelineTest, AThreadThatCannotBeStartedEndsTheRun) {
+  dataset_.read(0);  // opens its file, which the child's user may not
+  std::set<std::string> problems;
+  for (const int threads : {0, 1, 2, 3}) {
+    problems.insert(testing::problem_with_threads(threads, [&] {
+      StepTimes times;
+      run_pipeline(
+          dataset_, {0}, engine_, {}, [](auto) {}, times);
+    }));
+    if (::geteuid() != 0) break;
+  }
+  if (problems.contains("no limit")) GTEST_SKIP() << "the system sets no limit";
+  const auto problem_of = [](const std::string& purpose) {
+    return "cannot start a thread for " + purpose + ": Resource temporarily unavailable";
+  };
+  EXPECT_TRUE(problems.contains(problem_of("reading trials")));
+  const std::set<std::string> possible = {"", problem_of("reading trials"), problem_of("preparing trials"),
+                                          problem_of("storing results")};
+  for (const std::string& problem : problems) EXPECT_TRUE(possible.contains(problem)) << problem;
 }
 
 TEST_F(PipelineTest, FailuresOfAnyStageEndTheRun) {

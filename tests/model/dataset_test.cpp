@@ -181,6 +181,21 @@ TEST(Dataset, CsvFaults) {
   EXPECT_EQ(problem("Date,Block number,Corpus\n2023-08-13,3,x\n2023-08-12,2,x\n"),
             csv + ": no row with Date 2023-08-13 and Block number 2, which t15.2023.08.13/trial_0000 has");
   EXPECT_EQ(problem("Date,Block number,Corpus\n2023-08-13,2,x\n"), "none");
+  EXPECT_EQ(problem("Date,Block number,Corpus\n2023-08-13,2,x\n2023-08-13,2,x\n2023-08-13,3,y\n"), "none");
+  EXPECT_EQ(problem("Date,Block number,Corpus\n2023-08-13,2,x\n2023-08-13,3,y\n2023-08-13,2,y\n"),
+            csv +
+                ": line 4, Corpus: found 'y', expected 'x', which line 2 says of the same Date 2023-08-13 and Block "
+                "number 2");
+  EXPECT_EQ(problem("Date,Block number,Corpus\n2023-08-13,2,x\n2023-08-14,2,\"a\tb\nc\"\n"), "none");
+  EXPECT_EQ(problem("Date,Notes,Block number,Corpus\n2023-08-13,\x01,2,x\n"), "none") << "a column that isn't used";
+  for (const auto& [text, place] :
+       {std::pair("2023-08-13,2,a\x1b[2J", "line 3, Corpus: found the control byte 0x1b, expected text"),
+        std::pair("2023-08-13\x01,2,a", "line 3, Date: found the control byte 0x01, expected text"),
+        std::pair("2023-08-13,2\x7f,a", "line 3, Block number: found the control byte 0x7f, expected text")}) {
+    EXPECT_EQ(problem(std::string("Date,Block number,Corpus\n2023-08-14,2,x\n") + text + "\n"), csv + ": " + place);
+  }
+  EXPECT_EQ(problem(std::string("Date,Block number,Corpus\n2023-08-13,2,x\0y\n", 42)),
+            csv + ": line 2, Corpus: found the control byte 0x00, expected text");
 }
 
 struct BrokenCase {
@@ -214,6 +229,9 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         BrokenCase{"nan", ": trial_0000/input_features, bin 6, feature 3: found nan"},
         BrokenCase{"infinity", ": trial_0000/input_features, bin 0, feature 1: found -inf"},
+        BrokenCase{"large",
+                   ": trial_0000/input_features, bin 3, feature 1: found -1.0001e+30, expected a magnitude of at most "
+                   "1e30"},
         BrokenCase{"double_overflow", ": trial_0000/input_features, bin 0, feature 0: found inf"},
         BrokenCase{"steps_disagree", ": trial_0000/n_time_steps: found 9, expected 8"},
         BrokenCase{"five_features", ": trial_0000/input_features: found shape [8, 5], expected [T, 4]"},

@@ -1,5 +1,7 @@
 // Damaged recordings: truncated files and flipped bytes. Each is read in a child process, so that a crash or a hang
 // inside libhdf5 is seen as such and ends no other case.
+#include <H5public.h>
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -59,13 +61,30 @@ int read_all(const DatasetOptions& options) {
   return result;
 }
 
-int in_child(const std::function<int()>& work) {
+// The first error that reading every trial ends with; "" if there is none.
+std::string first_problem(const DatasetOptions& options) {
+  try {
+    Dataset data(recorded_config(), options);
+    for (std::size_t i = 0; i < data.size(); ++i) data.read(i);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+// libhdf5's own clean-up, which a program's end brings about, is part of the case. What it prints goes to
+// `printed`.
+int in_child(const fs::path& printed, const std::function<int()>& work) {
+  std::fflush(nullptr);
   const pid_t child = ::fork();
   if (child == 0) {
+    ::dup2(::open(printed.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), STDERR_FILENO);
     ::alarm(kDeadline);
     const rlimit no_core{0, 0};
     ::setrlimit(RLIMIT_CORE, &no_core);
-    ::_exit(work());
+    const int result = work();
+    H5close();
+    ::_exit(result);
   }
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
@@ -87,7 +106,22 @@ class DamagedFile {
 
   int outcome(const std::string& damaged) {
     write_bytes(path_, damaged);
-    return in_child([this] { return read_all(options_); });
+    const int outcome = in_child(folder_ / "stderr", [this] { return read_all(options_); });
+    if (outcome == kPlausible || outcome == kRefused) {
+      EXPECT_EQ(bytes_of(folder_ / "stderr"), "");
+    }
+    return outcome;
+  }
+
+  // What is said of the damaged file, or how reading it ended.
+  std::string problem(const std::string& damaged) {
+    write_bytes(path_, damaged);
+    const fs::path said = folder_ / "said";
+    const int outcome = in_child(folder_ / "stderr", [&] {
+      write_bytes(said, first_problem(options_));
+      return kPlausible;
+    });
+    return outcome == kPlausible ? bytes_of(said) : "outcome " + std::to_string(outcome);
   }
 
  private:
@@ -148,6 +182,51 @@ void flip_bits(const std::string& session, Split split, unsigned seed, int flips
 TEST(DamagedRecordings, FlippedBits) { flip_bits("t15.2023.08.13", Split::val, 1, 300); }
 TEST(DamagedRecordings, FlippedBitsOfOtherTypes) { flip_bits("t15.2023.08.11", Split::val, 2, 300); }
 TEST(DamagedRecordings, FlippedBitsWithoutLabels) { flip_bits("t15.2023.08.13", Split::test, 3, 200); }
+
+// An integer's type is stored as class and version, flags, size, and the offset and number of its bits. libhdf5 1.10
+// reads beyond the value when they don't fit into it, which ends in a crash.
+constexpr std::string_view kInt64 = {"\x10\x08\0\0\x08\0\0\0\0\0\x40\0", 12};
+
+struct DamagedType {
+  const char* name;
+  int bytes;
+  int first_bit;
+  int bits;
+};
+
+class DamagedIntegerType : public testing::TestWithParam<DamagedType> {};
+
+TEST_P(DamagedIntegerType, IsRefusedByName) {
+  DamagedFile file("t15.2023.08.18", Split::val);
+  for (const std::string name : {"n_time_steps", "block_num", "trial_num", "seq_len"}) {
+    std::string damaged = file.bytes();
+    const std::size_t attribute = damaged.find(name + '\0');
+    ASSERT_NE(attribute, std::string::npos);
+    const std::size_t type = damaged.find(kInt64, attribute);
+    ASSERT_LT(type - attribute, 24U);
+    const auto put = [&](std::size_t at, int value) {
+      damaged[type + at] = static_cast<char>(value % 256);
+      damaged[type + at + 1] = static_cast<char>(value / 256);
+    };
+    put(4, GetParam().bytes);
+    put(8, GetParam().first_bit);
+    put(10, GetParam().bits);
+    const std::string message = file.problem(damaged);
+    EXPECT_NE(message.find("t15.2023.08.18/data_val.hdf5: trial_0000/" + name + ": found a damaged type"),
+              std::string::npos)
+        << message;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, DamagedIntegerType,
+                         testing::Values(DamagedType{"no_bits", 8, 0, 0}, DamagedType{"one_bit_too_many", 8, 0, 65},
+                                         DamagedType{"off_by_one", 8, 1, 64}, DamagedType{"far_off", 8, 0x7f00, 64},
+                                         DamagedType{"far_too_many", 8, 0, 0xffff},
+                                         DamagedType{"none_and_far_off", 8, 0xffff, 0},
+                                         DamagedType{"far_off_and_many", 8, 0xffff, 0xffff},
+                                         DamagedType{"too_few_bytes", 4, 0, 64},
+                                         DamagedType{"too_many_bytes", 12, 0, 64}),
+                         [](const auto& about) { return std::string(about.param.name); });
 
 }  // namespace
 }  // namespace brainquant

@@ -8,6 +8,8 @@
 #include <thread>
 #include <vector>
 
+#include "support/thread_limit.h"
+
 namespace brainquant {
 namespace {
 
@@ -67,6 +69,14 @@ TEST_P(Team, CanEndWithoutAnyRound) {
 INSTANTIATE_TEST_SUITE_P(Sizes, Team, ::testing::Values(1, 2, 3, 4, 9), [](const ::testing::TestParamInfo<int>& size) {
   return std::to_string(size.param) + "Members";
 });
+
+TEST(TeamSize, OneThatCannotBeStartedIsAnError) {
+  for (const int threads : {0, 2}) {
+    const std::string problem = testing::problem_with_threads(threads, [] { ThreadTeam team(16); });
+    if (problem == "no limit") GTEST_SKIP() << "the system sets no limit";
+    EXPECT_EQ(problem, "cannot start a thread for the native engine: Resource temporarily unavailable") << threads;
+  }
+}
 
 TEST(TeamSize, IsAtLeastOne) {
   EXPECT_EQ(ThreadTeam(0).size(), 1);

@@ -57,7 +57,8 @@ class Dataset {
   /// Sessions without the split's file are skipped and said so (log.info, one line); folders that the model does not
   /// name, and whatever in a file isn't called trial_*, are warned about. The CSV is read for val and test only. Throws
   /// FileError (data_dir or CSV missing), FormatError (a file that isn't HDF5, no trials at all, a session in
-  /// `sessions` that the model lacks, a CSV that lacks a column), UsageError (max_trials below 1).
+  /// `sessions` that the model lacks, a CSV that lacks a column, has two corpora for one block or control bytes in what
+  /// is used), UsageError (max_trials below 1).
   Dataset(const DecoderConfig& config, const DatasetOptions& options, const RunContext& context = {});
   ~Dataset();
   Dataset(const Dataset&) = delete;
@@ -73,9 +74,9 @@ class Dataset {
   std::int64_t bins(std::size_t index);
 
   /// Throws FormatError naming file and trial: missing or wrong data sets and attributes, another session than the
-  /// folder's, n_time_steps that isn't the number of rows, a wrong feature count, more than a million bins, NaN or
-  /// infinity, labels out of 1 to n_classes - 1, fewer labels than seq_len, a block the CSV doesn't have.
-  /// `transcription`, which nothing uses, is not read.
+  /// folder's, n_time_steps that isn't the number of rows, a wrong feature count, more than a million bins, NaN,
+  /// infinity or a magnitude above kLargestMagnitude, labels out of 1 to n_classes - 1, fewer labels than seq_len, a
+  /// block the CSV doesn't have. `transcription`, which nothing uses, is not read.
   Trial read(std::size_t index);
 
   /// Text that changes when the data does: path relative to data_dir, size and modification time of every file used

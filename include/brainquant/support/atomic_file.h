@@ -44,7 +44,8 @@ class AtomicFile {
   const std::filesystem::path& temporary_path() const { return temporary_; }
 
  private:
-  void feed_stream(int whole);
+  void open_again_if_replaced();
+  void feed_stream();
   [[noreturn]] void refuse_write() const;
 
   std::filesystem::path path_;
