@@ -15,7 +15,7 @@ namespace {
 TrialResult result_of(DecodedTrial& decoded) {
   TrialResult result;
   Trial& trial = decoded.trial;
-  static_cast<TrialId&>(result) = std::move(trial);
+  static_cast<TrialId&>(result) = trial;
   result.index = trial.index;
   result.block = trial.block;
   result.trial_num = trial.trial_num;
