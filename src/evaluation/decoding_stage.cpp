@@ -57,7 +57,8 @@ class TrialTimes {
     timing_.core_share = cpu_seconds_ / timing_.model_seconds;
     if (timing_.core_share < kLeastCoreShare) {
       context.log.warning(fmt::format(
-          "the machine was busy: the decoder had a core for only {:.0f} % of its time, so its times are too long",
+          "the decoder had a core for only {:.0f} % of its time: other work on the same cores, reading and smoothing "
+          "among it, makes its times too long",
           100 * timing_.core_share));
     }
   }

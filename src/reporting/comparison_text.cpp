@@ -51,8 +51,10 @@ std::vector<std::string> facts(const Comparison& comparison) {
   for (const ComparedMethod& method : comparison.methods) {
     const double core_share = method.outcome.evaluation.timing.core_share;
     if (method.outcome.succeeded && core_share < kLeastCoreShare) {
-      lines.push_back(fmt::format("{}: the machine was busy, its times are too long: a core for only {:.0f} % of them",
-                                  method.outcome.name, 100 * core_share));
+      lines.push_back(
+          fmt::format("{}: the decoder had a core for only {:.0f} % of its time: other work on the same cores makes "
+                      "its times too long",
+                      method.outcome.name, 100 * core_share));
     }
     if (!method.outcome.succeeded)
       lines.push_back(fmt::format("{} failed: {}", method.outcome.name, method.outcome.problem));

@@ -102,8 +102,10 @@ std::string evaluation_text(const EvaluationSummary& summary) {
   if (summary.resumed > 0) text += fmt::format("; {} trials were finished by an earlier run", summary.resumed);
   text += "\n";
   if (t.core_share < kLeastCoreShare) {
-    text += fmt::format("the machine was busy: the decoder had a core for only {:.0f} % of that time\n",
-                        100 * t.core_share);
+    text += fmt::format(
+        "the decoder had a core for only {:.0f} % of that time: other work on the same cores makes its times too "
+        "long\n",
+        100 * t.core_share);
   }
   if (summary.step) {
     text += latency_text("a step's work", summary.step->work, summary.step->budget_ms);

@@ -100,7 +100,8 @@ TEST(SideBySide, TheSecondRunWaitsAndReusesOrFailsWithNoWait) {
   const ScratchFolder first_scratch;
   RunningProgram first("run_quantization_experiment", study.experiment(), first_scratch.path());
   const fs::path lock = study / "out/quantization_results/locks/dynamic_qint8.lock";
-  while (!fs::exists(lock)) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  // Until it has said who it is.
+  while (!fs::exists(lock) || bytes_of(lock).empty()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   first.send(SIGSTOP);
   const ProgramResult refused = study.run("run_quantization_experiment", study.experiment() + Flags{"--no_wait"});
   EXPECT_EQ(refused.exit_code, 1);
