@@ -316,12 +316,10 @@ void Dataset::Impl::read_features(const Hdf5Group& group, Trial& trial, const st
                                 [](float x) { return !(std::abs(x) <= kLargestMagnitude); });  // nor is NaN
   if (bad != trial.features.end()) {
     const std::int64_t at = bad - trial.features.begin();
-    throw FormatError(
-        path,
-        fmt::format("{}/{}, bin {}, feature {}", trial.name, kFeatures, at / config.n_input_features,
-                    at % config.n_input_features),
-        fmt::format("{}", *bad),
-        std::isfinite(*bad) ? "a magnitude of at most 1e30" : "a finite number");
+    throw FormatError(path,
+                      fmt::format("{}/{}, bin {}, feature {}", trial.name, kFeatures, at / config.n_input_features,
+                                  at % config.n_input_features),
+                      fmt::format("{}", *bad), std::isfinite(*bad) ? "a magnitude of at most 1e30" : "a finite number");
   }
 }
 
