@@ -98,14 +98,15 @@ class MethodRun {
   MethodOutcome outcome_;
 };
 
-// `engine` and `kernel` are for INT8; the fp32 baseline and FP16 have one engine.
+// `engine` and `kernel` are for INT8, which runs on the CPU; the fp32 baseline and FP16 have one engine.
 EngineOptions MethodRun::engine_options() const {
   EngineOptions engine = options_.engine;
-  if (!is_int8()) {
+  if (is_int8()) {
+    engine.gpu_number = -1;
+  } else {
     engine.engine.clear();
     engine.kernel.clear();
   }
-  if (is_int8()) engine.gpu_number = -1;
   return engine;
 }
 
@@ -262,7 +263,6 @@ void MethodRun::do_work(const RunKey& key) {
   }
   evaluate(key);
   work.key = key;
-  // Results may hold words that this run did not ask for, or the run may have asked for some: the key says which.
   work.files = files();
   work.quantize_peak_memory_bytes = outcome_.quantize_peak_memory_bytes;
   work.quantize_seconds = outcome_.quantize_seconds;
