@@ -6,15 +6,19 @@ namespace brainquant {
 
 namespace {
 
-// Without an overload of its own, a new alternative of WeightMatrix does not compile.
-constexpr WeightFormat format_of_type(const Matrix& /*weight*/) { return WeightFormat::float32; }
-constexpr WeightFormat format_of_type(const Float16Matrix& /*weight*/) { return WeightFormat::float16; }
-constexpr WeightFormat format_of_type(const Int8Matrix& /*weight*/) { return WeightFormat::int8; }
+template <typename Type>
+constexpr WeightFormat format_of_type() {
+  return Type::kFormat;
+}
+template <>
+constexpr WeightFormat format_of_type<Matrix>() {
+  return WeightFormat::float32;
+}
 
 }  // namespace
 
 WeightFormat format_of(const WeightMatrix& weight) {
-  return std::visit([](const auto& matrix) { return format_of_type(matrix); }, weight);
+  return std::visit([]<typename Type>(const Type& /*matrix*/) { return format_of_type<Type>(); }, weight);
 }
 std::int64_t rows_of(const WeightMatrix& weight) {
   return std::visit([](const auto& matrix) { return matrix.rows; }, weight);

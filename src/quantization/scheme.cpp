@@ -58,6 +58,16 @@ Granularity parse_granularity(const std::string& name) { return parse_enum<Granu
 ObserverKind parse_observer(const std::string& name) { return parse_enum<ObserverKind>("observer", name); }
 DayLayers parse_day_layers(const std::string& name) { return parse_enum<DayLayers>("day_layers", name); }
 
+WeightFormat format_of(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::qint8:
+      return WeightFormat::int8;
+    case Dtype::float16:
+      return WeightFormat::float16;
+  }
+  refuse_enumerator(static_cast<int>(dtype));
+}
+
 void QuantizationOptions::validate() const {
   if (!has_scales(dtype) && is_static()) {
     throw UsageError(fmt::format("--dtype {} requires --quantization_type dynamic, not {}", name_of(dtype),

@@ -2,6 +2,25 @@
 
 namespace brainquant {
 
+extern const WeightCodec kFloat32Codec;
+extern const WeightCodec kFloat16Codec;
+extern const WeightCodec kInt8Codec;
+
+namespace {
+
+constexpr EnumName<WeightFormat> kFormats[] = {
+    {WeightFormat::float32, "float32"}, {WeightFormat::float16, "float16"}, {WeightFormat::int8, "int8"}};
+
+}  // namespace
+
+template <>
+std::span<const EnumName<WeightFormat>> enum_names() {
+  return kFormats;
+}
+
+std::string name_of(WeightFormat value) { return enum_name(value); }
+WeightFormat parse_weight_format(const std::string& name) { return parse_enum<WeightFormat>("format", name); }
+
 std::int64_t TensorRecord::bytes() const {
   auto count = static_cast<std::int64_t>(bytes_per_element(type));
   for (const std::int64_t size : shape) count *= size;

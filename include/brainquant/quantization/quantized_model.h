@@ -17,6 +17,7 @@ namespace brainquant {
 /// INT8, row-major [rows, cols], a row per output channel; values -127 to 127, zero point 0:
 /// real = values[r][c] * scale(r).
 struct Int8Matrix {
+  static constexpr WeightFormat kFormat = WeightFormat::int8;
   std::int64_t rows = 0;
   std::int64_t cols = 0;
   std::vector<std::int8_t> values;
@@ -28,12 +29,13 @@ struct Int8Matrix {
 
 /// IEEE binary16, row-major [rows, cols], as bit patterns.
 struct Float16Matrix {
+  static constexpr WeightFormat kFormat = WeightFormat::float16;
   std::int64_t rows = 0;
   std::int64_t cols = 0;
   std::vector<std::uint16_t> values;
 };
 
-/// A weight matrix [output channels, input] in one of the formats, one type each.
+/// A weight matrix [output channels, input] in one of the formats, one type each; Matrix is float32.
 using WeightMatrix = std::variant<Matrix, Float16Matrix, Int8Matrix>;
 
 WeightFormat format_of(const WeightMatrix& weight);
