@@ -63,7 +63,6 @@ WeightMatrix load(TensorLoader& file, const std::string& name, std::int64_t rows
 
 }  // namespace
 
-extern const WeightCodec kFloat16Codec;
 constinit const WeightCodec kFloat16Codec = {.format = WeightFormat::float16,
                                              .bits = 16,
                                              .stored_as = TensorType::float16,

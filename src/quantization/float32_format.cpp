@@ -24,7 +24,6 @@ WeightMatrix load(TensorLoader& file, const std::string& name, std::int64_t rows
 
 }  // namespace
 
-extern const WeightCodec kFloat32Codec;
 constinit const WeightCodec kFloat32Codec = {.format = WeightFormat::float32,
                                              .bits = 32,
                                              .stored_as = TensorType::float32,

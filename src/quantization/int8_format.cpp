@@ -104,7 +104,6 @@ WeightMatrix load(TensorLoader& file, const std::string& name, std::int64_t rows
 
 }  // namespace
 
-extern const WeightCodec kInt8Codec;
 constinit const WeightCodec kInt8Codec = {.format = WeightFormat::int8,
                                           .bits = 8,
                                           .stored_as = TensorType::int8,

@@ -2,10 +2,6 @@
 
 namespace brainquant {
 
-extern const WeightCodec kFloat32Codec;
-extern const WeightCodec kFloat16Codec;
-extern const WeightCodec kInt8Codec;
-
 namespace {
 
 constexpr EnumName<WeightFormat> kFormats[] = {

@@ -46,6 +46,11 @@ struct WeightCodec {
 const WeightCodec& codec_of(WeightFormat format);
 inline const WeightCodec& codec_of(const WeightMatrix& weight) { return codec_of(format_of(weight)); }
 
+// One a format, each defined in NAME_format.cpp.
+extern const WeightCodec kFloat32Codec;
+extern const WeightCodec kFloat16Codec;
+extern const WeightCodec kInt8Codec;
+
 /// fp32 values as a record: biases, scales.
 TensorRecord float32_record(std::string name, const std::vector<float>& values);
 
