@@ -6,7 +6,7 @@
 
 #include "brainquant/evaluation/evaluator.h"
 #include "brainquant/reporting/evaluation_text.h"
-#include "brainquant/support/exit_code.h"
+#include "common/exit_code.h"
 #include "common/flags.h"
 #include "common/run_app.h"
 

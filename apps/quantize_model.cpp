@@ -5,10 +5,9 @@
 
 #include <cstdio>
 
-#include "brainquant/evaluation/evaluation_options.h"
 #include "brainquant/reporting/quantize_text.h"
-#include "brainquant/support/exit_code.h"
 #include "brainquant/torch/libtorch_calibration.h"
+#include "common/exit_code.h"
 #include "common/flags.h"
 #include "common/run_app.h"
 
@@ -17,12 +16,12 @@ namespace {
 using namespace brainquant;
 
 // Documented options that this method has no use for are accepted, and named.
-void name_unused_options(const CLI::App& parser, const QuantizeJob& job, const RunContext& context) {
-  std::vector<std::string> names = {"--gpu_number"};
-  if (!job.options.is_static()) {
-    names.insert(names.end(), {"--data_dir", "--csv_path", "--calibration_batch_size", "--calibration_samples"});
+void name_unused_options(const CLI::App& parser, QuantizeJob& job, const RunContext& context) {
+  std::vector<std::string> names;
+  const OptionList list = list_options(job);
+  for (const Option& option : list.options()) {
+    if (!option.applies() && parser.count("--" + option.name) > 0) names.push_back("--" + option.name);
   }
-  std::erase_if(names, [&](const std::string& name) { return parser.get_option(name)->count() == 0; });
   if (!names.empty()) {
     context.log.info(fmt::format("{} does not use {}", job.options.method_name(), fmt::join(names, ", ")));
   }
@@ -32,20 +31,15 @@ void name_unused_options(const CLI::App& parser, const QuantizeJob& job, const R
 
 int main(int argc, char** argv) {
   QuantizeJob job;
-  job.threads = 0;
   app::App program;
   program.name = "quantize_model";
   program.description = "Quantizes a trained brain-to-text decoder.";
   program.add_flags = [&](CLI::App& parser) { app::add_flags(parser, list_options(job)); };
   program.run = [&](const CLI::App& parser, const RunContext& context) {
+    job.validate();
     name_unused_options(parser, job, context);
-    if (parser.count("--gpu_number") > 0) resolve_gpu_number(job.gpu_number, context);
-    EngineOptions cores;
-    cores.threads = job.threads;
-    QuantizeJob resolved = job;
-    if (job.threads == 0) resolved.threads = cores.effective_threads();
-    const QuantizeOutcome outcome = run_quantize_job(resolved, libtorch_calibration(), context);
-    fmt::print("{}", quantize_text(resolved, outcome));
+    const QuantizeOutcome outcome = run_quantize_job(job, libtorch_calibration(), context);
+    fmt::print("{}", quantize_text(job, outcome));
     return kExitSuccess;
   };
   return app::run_app(program, argc, argv);

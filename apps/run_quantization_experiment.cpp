@@ -6,8 +6,7 @@
 
 #include "brainquant/experiment/experiment.h"
 #include "brainquant/reporting/comparison_report.h"
-#include "brainquant/support/atomic_file.h"
-#include "brainquant/support/exit_code.h"
+#include "common/exit_code.h"
 #include "common/flags.h"
 #include "common/run_app.h"
 
@@ -26,8 +25,8 @@ int main(int argc, char** argv) {
     const Method method{quantization};
     const auto json = options.results_dir() / fmt::format("experiment_{}.json", results_stem(options, method));
     const MethodOutcome outcome = run_experiment(
-        options, method, [&](const MethodOutcome& done) { write_file_atomically(json, experiment_json(done)); },
-        context);
+        options, method, [&](const MethodOutcome& done) { write_experiment(done, json); }, context,
+        child_process_runner());
     fmt::print("{}\nresults: {}\n", experiment_line(outcome), json.string());
     return kExitSuccess;
   };

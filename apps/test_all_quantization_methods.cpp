@@ -6,7 +6,7 @@
 
 #include "brainquant/experiment/comparison.h"
 #include "brainquant/reporting/comparison_report.h"
-#include "brainquant/support/exit_code.h"
+#include "common/exit_code.h"
 #include "common/flags.h"
 #include "common/run_app.h"
 
@@ -19,12 +19,13 @@ int main(int argc, char** argv) {
   program.description = "Quantizes a model by all four methods and compares them with fp32 on the same trials.";
   program.add_flags = [&](CLI::App& parser) {
     app::add_flags(parser, list_options(options));
-    app::add_flags(parser, list_options(common).only({"observer", "day_layers", "calibration_samples"}));
+    app::add_flags(parser, list_options(common).without({"quantization_type", "dtype", "weight_granularity"}));
   };
   program.run = [&](const CLI::App&, const RunContext& context) {
     const Comparison comparison = run_comparison(
         options, documented_methods(common),
-        [&](const Comparison& done) { write_comparison(done, options.results_dir()); }, context);
+        [&](const Comparison& done) { write_comparison(done, options.results_dir()); }, context,
+        child_process_runner());
     fmt::print("{}comparison: {}\n", comparison_text(comparison), (options.results_dir() / "comparison.md").string());
     return comparison.all_succeeded() ? kExitSuccess : kExitFailure;
   };

@@ -3,7 +3,7 @@
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
-#include "brainquant/evaluation/latency.h"
+#include "evaluation/latency.h"
 #include "recurrence.h"
 #include "runtime/kernels/kernel_table.h"
 #include "runtime/native_engine.h"

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "brainquant/evaluation/latency.h"
+#include "evaluation/latency.h"
 #include "machine_limits.h"
 #include "runtime/aligned_buffer.h"
 #include "t15.h"

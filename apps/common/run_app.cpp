@@ -5,19 +5,17 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <memory>
 #include <new>
 #include <sstream>
 
-#include "brainquant/experiment/child_process.h"
+#include "brainquant/experiment/program_runner.h"
 #include "brainquant/git_commit.h"
-#include "brainquant/support/atomic_file.h"
 #include "brainquant/support/error.h"
-#include "brainquant/support/exit_code.h"
 #include "brainquant/version.h"
+#include "common/exit_code.h"
 #include "common/terminal.h"
 
 namespace brainquant::app {
@@ -128,13 +126,7 @@ std::string configuration(const CLI::App& parser) {
 // Says what went wrong, to the user and to the program of this project that started this one, if one did.
 void report(Terminal& terminal, const std::string& problem) {
   terminal.error(problem);
-  const char* path = std::getenv(kErrorFileVariable);
-  if (path == nullptr || *path == '\0') return;
-  try {
-    write_file_atomically(path, problem);
-  } catch (const Error&) {
-    // The log has it too.
-  }
+  hand_over_error(problem);
 }
 
 void check_stdout() {

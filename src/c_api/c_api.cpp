@@ -14,15 +14,16 @@
 #include <system_error>
 #include <vector>
 
-#include "brainquant/model/checkpoint.h"
-#include "brainquant/model/smoothing.h"
-#include "brainquant/quantization/quantized_file.h"
 #include "brainquant/runtime/streaming_decoder.h"
 #include "brainquant/support/error.h"
-#include "brainquant/support/utf8.h"
-#include "brainquant/torch/any_engine.h"
 #include "brainquant/version.h"
+#include "model/checkpoint.h"
+#include "model/config_limits.h"
+#include "model/smoothing.h"
+#include "quantization/quantized_file.h"
 #include "runtime/finite_features.h"
+#include "support/utf8.h"
+#include "torch/any_engine.h"
 
 namespace {
 
@@ -146,9 +147,8 @@ EngineInput engine_input(const OpenModel& open, bq_trial& trial, std::int64_t in
                          std::vector<float>& smoothed) {
   const DecoderConfig& config = open.config();
   const auto fail = [&](const std::string& what) { return ArgumentError(fmt::format("trial {}: {}", index, what)); };
-  constexpr std::int64_t kMostBins = 1'000'000;
-  if (trial.bins < 0 || trial.bins > kMostBins) {
-    throw fail(fmt::format("found {} bins, expected 0 to {}", trial.bins, kMostBins));
+  if (trial.bins < 0 || trial.bins > config_limits::kMostBins) {
+    throw fail(fmt::format("found {} bins, expected 0 to {}", trial.bins, config_limits::kMostBins));
   }
   const auto sessions = static_cast<std::int64_t>(config.sessions.size());
   if (trial.session_index < 0 || trial.session_index >= sessions) {

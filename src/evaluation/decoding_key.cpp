@@ -1,9 +1,9 @@
-#include "brainquant/evaluation/decoding_key.h"
+#include "evaluation/decoding_key.h"
 
-#include "brainquant/evaluation/machine.h"
 #include "brainquant/git_commit.h"
-#include "brainquant/support/sha256.h"
 #include "brainquant/version.h"
+#include "evaluation/machine.h"
+#include "support/sha256.h"
 
 namespace brainquant {
 

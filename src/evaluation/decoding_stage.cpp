@@ -4,8 +4,9 @@
 
 #include <vector>
 
-#include "brainquant/decoding/phonemes.h"
-#include "brainquant/evaluation/pipeline.h"
+#include "evaluation/pipeline.h"
+#include "scoring/phonemes.h"
+#include "scoring/quantile.h"
 #include "support/seconds_since.h"
 
 namespace brainquant {

@@ -4,10 +4,10 @@
 #include "brainquant/evaluation/evaluated_model.h"
 #include "brainquant/evaluation/evaluation_options.h"
 #include "brainquant/evaluation/evaluation_summary.h"
-#include "brainquant/evaluation/journal.h"
-#include "brainquant/model/dataset.h"
 #include "brainquant/support/run_context.h"
+#include "evaluation/journal.h"
 #include "evaluation/live_words.h"
+#include "model/dataset.h"
 
 namespace brainquant {
 

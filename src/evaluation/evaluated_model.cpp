@@ -5,11 +5,12 @@
 #include <span>
 #include <vector>
 
-#include "brainquant/evaluation/evaluation_options.h"
-#include "brainquant/model/smoothing.h"
-#include "brainquant/quantization/quantized_file.h"
 #include "brainquant/support/error.h"
-#include "brainquant/torch/any_engine.h"
+#include "model/smoothing.h"
+#include "quantization/compression_ratio.h"
+#include "quantization/quantized_file.h"
+#include "torch/any_engine.h"
+#include "torch/gpu.h"
 
 namespace brainquant {
 
@@ -17,7 +18,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::int64_t kBytesPerFloat = 4;
 constexpr std::int64_t kWarmUpBins = 50;  // of 20 ms
 
 EvaluatedModel open_checkpoint(const fs::path& path, const EngineOptions& options, const RunContext& context) {
@@ -27,7 +27,7 @@ EvaluatedModel open_checkpoint(const fs::path& path, const EngineOptions& option
   model.facts.method = "fp32";
   model.facts.path = path.string();
   model.facts.sha256 = model.facts.source_sha256 = checkpoint.sha256;
-  model.facts.bytes = model.facts.fp32_bytes = kBytesPerFloat * checkpoint.config.parameter_count();
+  model.facts.bytes = model.facts.fp32_bytes = checkpoint.config.fp32_bytes();
   model.facts.val_per = checkpoint.val_per;
   model.facts.args_sha256 = checkpoint.args_sha256;
   model.config = checkpoint.config;
@@ -40,7 +40,7 @@ EvaluatedModel open_quantized(const fs::path& path, EngineOptions options, const
   const LoadedQuantizedFile file = load_quantized_file(path, context);
   const QuantizedModel& quantized = file.model;
   warn_if_unsmoothed(quantized.config, context);
-  if (quantized.options.dtype == Dtype::qint8 && options.gpu_number >= 0) {
+  if (!runs_on_gpu(quantized.options.dtype) && options.gpu_number >= 0) {
     context.log.info("INT8 models run on the CPU");
     options.gpu_number = -1;
   }
@@ -50,7 +50,7 @@ EvaluatedModel open_quantized(const fs::path& path, EngineOptions options, const
   model.facts.sha256 = file.sha256;
   model.facts.source_sha256 = quantized.provenance.source_sha256;
   model.facts.bytes = file.bytes;
-  model.facts.fp32_bytes = kBytesPerFloat * quantized.config.parameter_count();
+  model.facts.fp32_bytes = quantized.config.fp32_bytes();
   model.facts.val_per = quantized.provenance.val_per;
   model.facts.args_sha256 = quantized.provenance.args_sha256;
   model.facts.made_by = quantized.provenance.tool_version;
@@ -64,6 +64,8 @@ EvaluatedModel open_quantized(const fs::path& path, EngineOptions options, const
 }
 
 }  // namespace
+
+double ModelFacts::compression() const { return compression_ratio(fp32_bytes, bytes); }
 
 EvaluatedModel open_model(const fs::path& path, EngineOptions options, const RunContext& context) {
   std::error_code error;

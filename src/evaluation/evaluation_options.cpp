@@ -3,13 +3,14 @@
 #include <fmt/format.h>
 
 #include "brainquant/support/error.h"
-#include "brainquant/torch/libtorch_environment.h"
+#include "support/cores.h"
 
 namespace brainquant {
 
 namespace {
 
 constexpr std::int64_t kMostTrialsInABatch = 4096;
+
 }  // namespace
 
 void EvaluationOptions::validate() const {
@@ -23,7 +24,7 @@ void EvaluationOptions::validate() const {
   if (step_latency < 0) {
     throw UsageError(fmt::format("--step_latency: found {}, expected at least 0", step_latency));
   }
-  if (engine.threads < 0) throw UsageError(fmt::format("--threads: found {}, expected at least 0", engine.threads));
+  validate_threads(engine.threads);
   if (!submission_csv.empty() && language_model.skip_lm) {
     throw UsageError("--submission_csv holds sentences: it contradicts --skip_lm");
   }
@@ -52,22 +53,6 @@ OptionList list_options(EvaluationOptions& options) {
   list.add("force", options.force, "Replace existing files");
   list.add("no_wait", options.no_wait, "Fail instead of waiting for another run that is writing the same results");
   return list;
-}
-
-int resolve_gpu_number(int gpu_number, const RunContext& context) {
-  if (gpu_number < -1) {
-    throw UsageError(fmt::format("--gpu_number: found {}, expected -1 (the CPU) or the number of a GPU", gpu_number));
-  }
-  if (gpu_number == -1) return -1;
-  const int count = libtorch_gpu_count();
-  if (count == 0) {
-    context.log.info("no GPU found: running on the CPU");
-    return -1;
-  }
-  if (gpu_number >= count) {
-    throw UsageError(fmt::format("--gpu_number: found {}, expected at most {}", gpu_number, count - 1));
-  }
-  return gpu_number;
 }
 
 }  // namespace brainquant

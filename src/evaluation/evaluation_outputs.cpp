@@ -6,11 +6,11 @@
 #include <chrono>
 #include <ctime>
 
-#include "brainquant/evaluation/machine.h"
-#include "brainquant/evaluation/results_files.h"
-#include "brainquant/support/atomic_file.h"
 #include "brainquant/support/error.h"
+#include "evaluation/machine.h"
+#include "evaluation/results_files.h"
 #include "evaluation/saved_logits.h"
+#include "support/atomic_file.h"
 
 namespace brainquant {
 

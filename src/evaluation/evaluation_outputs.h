@@ -7,8 +7,8 @@
 
 #include "brainquant/evaluation/evaluation_options.h"
 #include "brainquant/evaluation/evaluation_summary.h"
-#include "brainquant/evaluation/journal.h"
-#include "brainquant/evaluation/trial_result.h"
+#include "evaluation/journal.h"
+#include "evaluation/trial_result.h"
 
 namespace brainquant {
 

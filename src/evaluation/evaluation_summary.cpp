@@ -2,9 +2,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include "brainquant/support/atomic_file.h"
 #include "brainquant/support/error.h"
 #include "evaluation/json_fields.h"
+#include "support/atomic_file.h"
 
 namespace brainquant {
 

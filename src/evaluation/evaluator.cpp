@@ -2,16 +2,17 @@
 
 #include <fmt/format.h>
 
-#include "brainquant/evaluation/decoding_key.h"
-#include "brainquant/evaluation/journal.h"
 #include "brainquant/git_commit.h"
-#include "brainquant/quantization/quantize_key.h"
 #include "brainquant/version.h"
+#include "evaluation/decoding_key.h"
 #include "evaluation/decoding_stage.h"
 #include "evaluation/evaluation_outputs.h"
+#include "evaluation/journal.h"
 #include "evaluation/live_words.h"
+#include "evaluation/machine.h"
 #include "evaluation/sentence_stage.h"
 #include "evaluation/summary_scores.h"
+#include "quantization/quantize_key.h"
 #include "support/seconds_since.h"
 
 namespace brainquant {

@@ -1,4 +1,4 @@
-#include "brainquant/evaluation/journal.h"
+#include "evaluation/journal.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -10,9 +10,9 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
-#include "brainquant/support/atomic_file.h"
 #include "brainquant/support/error.h"
 #include "evaluation/json_fields.h"
+#include "support/atomic_file.h"
 #include "support/descriptor.h"
 
 namespace brainquant {

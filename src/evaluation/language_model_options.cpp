@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <chrono>
 
-#include "brainquant/decoding/redis_language_model.h"
-#include "brainquant/decoding/wfst_language_model.h"
+#include "brainquant/language_model/wfst_language_model.h"
 #include "brainquant/support/error.h"
+#include "language_model/redis_language_model.h"
 
 namespace brainquant {
 

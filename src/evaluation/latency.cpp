@@ -1,25 +1,12 @@
-#include "brainquant/evaluation/latency.h"
+#include "evaluation/latency.h"
 
-#include <algorithm>
-#include <cmath>
-
+#include "scoring/quantile.h"
 #include "support/seconds_since.h"
 
 namespace brainquant {
 
-namespace {}  // namespace
-
 double step_budget_ms(const DecoderConfig& config) {
   return 1e3 * kSecondsPerBin * static_cast<double>(config.bins_between_steps());
-}
-
-double quantile(std::vector<double> values, double p) {
-  if (values.empty()) return 0;
-  std::sort(values.begin(), values.end());
-  const double at = p * static_cast<double>(values.size() - 1);
-  const auto below = static_cast<std::size_t>(at);
-  const std::size_t above = std::min(below + 1, values.size() - 1);
-  return values[below] + (at - static_cast<double>(below)) * (values[above] - values[below]);
 }
 
 LatencySummary summarize_seconds(const std::vector<double>& seconds) {

@@ -6,9 +6,9 @@
 #include <map>
 #include <string>
 
-#include "brainquant/decoding/wfst_language_model.h"
 #include "brainquant/evaluation/evaluator.h"
-#include "brainquant/evaluation/pipeline.h"
+#include "brainquant/language_model/wfst_language_model.h"
+#include "evaluation/pipeline.h"
 
 namespace brainquant {
 

@@ -1,12 +1,10 @@
-#include "brainquant/evaluation/machine.h"
-
-#include <sched.h>
+#include "evaluation/machine.h"
 
 #include <fstream>
 #include <sstream>
-#include <thread>
 
-#include "brainquant/torch/libtorch_environment.h"
+#include "support/cores.h"
+#include "torch/libtorch_environment.h"
 
 namespace brainquant {
 
@@ -23,13 +21,6 @@ std::string value_in(const char* path, const std::string& key) {
     return begin == std::string::npos ? "" : line.substr(begin);
   }
   return "";
-}
-
-int usable_cores() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (::sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
-  return static_cast<int>(std::thread::hardware_concurrency());
 }
 
 }  // namespace

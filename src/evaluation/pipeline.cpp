@@ -1,4 +1,4 @@
-#include "brainquant/evaluation/pipeline.h"
+#include "evaluation/pipeline.h"
 
 #include <fmt/format.h>
 
@@ -9,9 +9,10 @@
 #include <numeric>
 #include <thread>
 
-#include "brainquant/model/smoothing.h"
 #include "brainquant/support/error.h"
 #include "evaluation/bounded_queue.h"
+#include "model/smoothing.h"
+#include "model/trial_reader.h"
 #include "support/start_thread.h"
 
 namespace brainquant {

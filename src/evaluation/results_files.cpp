@@ -1,7 +1,7 @@
-#include "brainquant/evaluation/results_files.h"
+#include "evaluation/results_files.h"
 
-#include "brainquant/decoding/phonemes.h"
-#include "brainquant/io/csv.h"
+#include "io/csv.h"
+#include "scoring/phonemes.h"
 
 namespace brainquant {
 

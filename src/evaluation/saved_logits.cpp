@@ -1,7 +1,7 @@
 #include "evaluation/saved_logits.h"
 
-#include "brainquant/io/hdf5_logits.h"
-#include "brainquant/support/atomic_file.h"
+#include "io/hdf5_logits.h"
+#include "support/atomic_file.h"
 
 namespace brainquant {
 
@@ -14,8 +14,7 @@ void write_all(const Journal& journal, const fs::path& path, const RunContext& c
   for (const auto& [index, trial] : journal.trials()) {
     context.cancel.check();
     const Logits logits = journal.logits(index);
-    writer.write(
-        {trial.session, trial.name, trial.block, trial.trial_num, logits.steps, logits.classes, logits.values.data()});
+    writer.write({{trial}, trial.block, trial.trial_num, logits.steps, logits.classes, logits.values.data()});
   }
   writer.flush();
 }

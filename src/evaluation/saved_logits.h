@@ -3,8 +3,8 @@
 
 #include <filesystem>
 
-#include "brainquant/evaluation/journal.h"
 #include "brainquant/support/run_context.h"
+#include "evaluation/journal.h"
 
 namespace brainquant {
 

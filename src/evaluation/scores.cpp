@@ -1,4 +1,4 @@
-#include "brainquant/evaluation/scores.h"
+#include "evaluation/scores.h"
 
 #include <algorithm>
 #include <utility>

@@ -3,9 +3,9 @@
 
 #include <string>
 
-#include "brainquant/decoding/language_model.h"
-#include "brainquant/evaluation/journal.h"
+#include "brainquant/language_model/language_model.h"
 #include "brainquant/support/run_context.h"
+#include "evaluation/journal.h"
 
 namespace brainquant {
 

@@ -1,6 +1,6 @@
 #include "evaluation/summary_scores.h"
 
-#include "brainquant/evaluation/scores.h"
+#include "evaluation/scores.h"
 
 namespace brainquant {
 

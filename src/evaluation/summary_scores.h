@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "brainquant/evaluation/evaluation_summary.h"
-#include "brainquant/evaluation/trial_result.h"
-#include "brainquant/model/dataset.h"
+#include "evaluation/trial_result.h"
+#include "model/dataset.h"
 
 namespace brainquant {
 

@@ -1,4 +1,4 @@
-#include "brainquant/evaluation/trial_result.h"
+#include "evaluation/trial_result.h"
 
 namespace brainquant {
 

@@ -1,4 +1,4 @@
-#include "brainquant/experiment/child_process.h"
+#include "experiment/child_process.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -14,8 +14,8 @@
 #include <system_error>
 #include <thread>
 
-#include "brainquant/support/atomic_file.h"
 #include "brainquant/support/error.h"
+#include "support/atomic_file.h"
 #include "support/descriptor.h"
 
 extern char** environ;
@@ -148,14 +148,6 @@ ChildResult run_child(const ChildProcess& child, const RunContext& context) {
     if (told_to_stop && Clock::now() - told > kGrace) ::kill(pid, SIGKILL);
     std::this_thread::sleep_for(kPollInterval);
   }
-}
-
-fs::path sibling_executable(const std::string& name) {
-  std::error_code error;
-  const fs::path self = fs::read_symlink("/proc/self/exe", error);
-  const fs::path path = self.parent_path() / name;
-  if (error || !fs::exists(path)) throw FileError(path.string(), "no such program; it belongs beside " + self.string());
-  return path;
 }
 
 }  // namespace brainquant

@@ -6,6 +6,7 @@
 
 #include "brainquant/support/error.h"
 #include "brainquant/version.h"
+#include "experiment/method_run.h"
 
 namespace brainquant {
 
@@ -89,7 +90,8 @@ std::vector<Method> documented_methods(const QuantizationOptions& common) {
 }
 
 Comparison run_comparison(const ExperimentOptions& given, const std::vector<Method>& methods,
-                          const std::function<void(const Comparison&)>& publish, const RunContext& context) {
+                          const std::function<void(const Comparison&)>& publish, const RunContext& context,
+                          const ProgramRunner& programs) {
   for (const Method& method : methods) {
     if (method.quantization) method.quantization->validate();
   }
@@ -103,7 +105,7 @@ Comparison run_comparison(const ExperimentOptions& given, const std::vector<Meth
     context.cancel.check();
     context.progress.update("methods", static_cast<std::int64_t>(outcomes.size()), total);
     locks.push_back(lock_method(options, method, context));
-    outcomes.push_back(run_method(options, method, locks.back(), context));
+    outcomes.push_back(run_method(options, method, locks.back(), programs, context));
   }
   context.progress.update("methods", total, total);
   Comparison comparison = compare_methods(std::move(outcomes), options, context);

@@ -1,8 +1,8 @@
 #include <fmt/format.h>
 
-#include "brainquant/experiment/experiment.h"
 #include "brainquant/support/error.h"
-#include "brainquant/support/sha256.h"
+#include "experiment/method_run.h"
+#include "support/sha256.h"
 
 namespace brainquant {
 

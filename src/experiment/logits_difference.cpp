@@ -3,10 +3,10 @@
 #include <cmath>
 #include <limits>
 
-#include "brainquant/decoding/phonemes.h"
 #include "brainquant/experiment/comparison.h"
-#include "brainquant/io/hdf5_logits.h"
 #include "brainquant/support/error.h"
+#include "io/hdf5_logits.h"
+#include "scoring/phonemes.h"
 
 namespace brainquant {
 

@@ -1,11 +1,11 @@
-#include "brainquant/io/csv.h"
+#include "io/csv.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "brainquant/support/atomic_file.h"
 #include "brainquant/support/error.h"
+#include "support/atomic_file.h"
 
 namespace brainquant {
 

@@ -1,4 +1,4 @@
-#include "brainquant/io/hdf5.h"
+#include "io/hdf5.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

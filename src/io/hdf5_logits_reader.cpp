@@ -1,9 +1,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "brainquant/io/hdf5.h"
-#include "brainquant/io/hdf5_logits.h"
 #include "brainquant/support/error.h"
+#include "io/hdf5.h"
+#include "io/hdf5_logits.h"
 
 namespace brainquant {
 
@@ -25,7 +25,7 @@ LogitsFileReader::LogitsFileReader(std::filesystem::path path) : impl_(std::make
   }
   for (const std::string& session : impl_->file.names()) {
     for (const std::string& trial : impl_->file.group(session).names()) {
-      impl_->labels.push_back(session + "/" + trial);
+      impl_->labels.push_back(TrialId{session, trial}.label());
     }
   }
 }

@@ -4,8 +4,8 @@
 
 #include <cstring>
 
-#include "brainquant/io/hdf5_logits.h"
 #include "io/hdf5_call.h"
+#include "io/hdf5_logits.h"
 
 namespace brainquant {
 
@@ -75,9 +75,7 @@ struct LogitsFileWriter::Impl {
   H5::H5File file;
   bool complete = true;
 
-  bool has(const std::string& session, const std::string& name) const {
-    return file.nameExists(session) && file.nameExists(session + "/" + name);
-  }
+  bool has(const TrialId& trial) const { return file.nameExists(trial.session) && file.nameExists(trial.label()); }
 
   int descriptor() const {
     void* handle = nullptr;
@@ -105,7 +103,7 @@ struct LogitsFileWriter::Impl {
     if (entry.steps > 0) data.write(entry.values, H5::PredType::NATIVE_FLOAT);
     add_string(data, "session", entry.session);
     add_integer(data, "block_num", entry.block);
-    add_integer(data, "trial_num", entry.trial);
+    add_integer(data, "trial_num", entry.trial_num);
   }
 
   void flush() {
@@ -157,12 +155,12 @@ LogitsFileWriter::~LogitsFileWriter() {
   hdf5::destroy(impl_);
 }
 
-bool LogitsFileWriter::has(const std::string& session, const std::string& name) const {
-  return hdf5::call(impl_->path.string(), session + "/" + name, [&] { return impl_->has(session, name); });
+bool LogitsFileWriter::has(const TrialId& trial) const {
+  return hdf5::call(impl_->path.string(), trial.label(), [&] { return impl_->has(trial); });
 }
 
 void LogitsFileWriter::write(const LogitsEntry& entry) {
-  writing(impl_->path, entry.session + "/" + entry.name, [&] { impl_->write(entry); });
+  writing(impl_->path, entry.label(), [&] { impl_->write(entry); });
 }
 
 void LogitsFileWriter::flush() {

@@ -3,7 +3,7 @@
 
 #include <unordered_set>
 
-#include "brainquant/io/pickle.h"
+#include "io/pickle.h"
 
 namespace brainquant {
 

@@ -2,8 +2,8 @@
 
 #include <cmath>
 
-#include "brainquant/io/pickle.h"
 #include "brainquant/support/error.h"
+#include "io/pickle.h"
 
 namespace brainquant {
 

@@ -9,8 +9,8 @@
 #include <string_view>
 #include <utility>
 
-#include "brainquant/support/utf8.h"
 #include "io/half_float.h"
+#include "support/utf8.h"
 
 namespace brainquant {
 

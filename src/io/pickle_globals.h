@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "brainquant/io/pickle.h"
+#include "io/pickle.h"
 
 namespace brainquant {
 

@@ -1,7 +1,7 @@
 // What PickleValue's shared parts hold; seen only by the files that make values.
 #pragma once
 
-#include "brainquant/io/pickle.h"
+#include "io/pickle.h"
 
 namespace brainquant {
 

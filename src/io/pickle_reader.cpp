@@ -9,10 +9,10 @@
 #include <unordered_set>
 
 #include "brainquant/support/error.h"
-#include "brainquant/support/utf8.h"
 #include "io/pickle_check.h"
 #include "io/pickle_globals.h"
 #include "io/pickle_nodes.h"
+#include "support/utf8.h"
 
 namespace brainquant {
 

@@ -5,9 +5,9 @@
 #include <bit>
 #include <limits>
 
-#include "brainquant/io/pickle.h"
 #include "brainquant/support/error.h"
-#include "brainquant/support/utf8.h"
+#include "io/pickle.h"
+#include "support/utf8.h"
 
 namespace brainquant {
 

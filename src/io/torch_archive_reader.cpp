@@ -14,11 +14,11 @@
 #include <span>
 #include <type_traits>
 
-#include "brainquant/io/torch_archive.h"
 #include "brainquant/support/error.h"
-#include "brainquant/support/sha256.h"
 #include "io/half_float.h"
+#include "io/torch_archive.h"
 #include "io/zip_directory.h"
+#include "support/sha256.h"
 
 namespace brainquant {
 

@@ -1,6 +1,6 @@
-#include "brainquant/io/torch_archive.h"
-#include "brainquant/support/atomic_file.h"
 #include "io/stored_zip_writer.h"
+#include "io/torch_archive.h"
+#include "support/atomic_file.h"
 
 namespace brainquant {
 

@@ -6,10 +6,10 @@
 #include <charconv>
 #include <unordered_set>
 
-#include "brainquant/model/checkpoint.h"
-#include "brainquant/model/smoothing.h"
 #include "brainquant/support/error.h"
+#include "model/checkpoint.h"
 #include "model/config_limits.h"
+#include "model/smoothing.h"
 
 namespace brainquant {
 

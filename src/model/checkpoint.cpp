@@ -1,4 +1,4 @@
-#include "brainquant/model/checkpoint.h"
+#include "model/checkpoint.h"
 
 #include <fmt/format.h>
 
@@ -8,11 +8,11 @@
 #include <future>
 #include <map>
 
-#include "brainquant/io/torch_archive.h"
-#include "brainquant/support/atomic_file.h"
 #include "brainquant/support/error.h"
-#include "brainquant/support/sha256.h"
+#include "io/torch_archive.h"
 #include "model/usable_values.h"
+#include "support/atomic_file.h"
+#include "support/sha256.h"
 
 namespace brainquant {
 
@@ -187,7 +187,7 @@ std::string checkpoint_sha256(const fs::path& folder) {
 
 CheckpointArgs read_checkpoint_args(const fs::path& folder) {
   CheckpointArgs args;
-  args.path = checkpoint_folder(folder) / "args.yaml";
+  args.path = checkpoint_folder(folder) / kArgsFileName;
   args.text = read_file(args.path, kMaxArgsBytes);
   args.sha256 = sha256_of_bytes(args.text.data(), args.text.size());
   args.config = parse_args_yaml(args.text, args.path.string());

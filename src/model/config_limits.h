@@ -1,4 +1,4 @@
-// What the readers of args.yaml and of quantized files accept as a decoder's configuration.
+// What the readers of args.yaml and of quantized files accept as a decoder's configuration, and the longest trial.
 #pragma once
 
 #include <cstddef>
@@ -16,6 +16,8 @@ inline constexpr std::size_t kMaxSessions = 10000;
 inline constexpr std::int64_t kMaxParameters = 4'000'000'000;
 inline constexpr std::int64_t kMaxKernelSize = 100'000;
 inline constexpr double kMaxKernelStd = 10'000;
+/// Of one trial: 5.5 hours.
+inline constexpr std::int64_t kMostBins = 1'000'000;
 
 /// A session's name is the name of its folder.
 inline bool is_folder_name(std::string_view name) {

@@ -1,4 +1,4 @@
-#include "brainquant/model/dataset.h"
+#include "model/dataset.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -11,9 +11,10 @@
 #include <set>
 #include <utility>
 
-#include "brainquant/io/csv.h"
-#include "brainquant/io/hdf5.h"
 #include "brainquant/support/error.h"
+#include "io/csv.h"
+#include "io/hdf5.h"
+#include "model/config_limits.h"
 
 namespace brainquant {
 
@@ -21,7 +22,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::int64_t kMostBins = 1'000'000;  // 5.5 hours
 constexpr std::size_t kMostLabels = 1'000'000;
 constexpr std::size_t kMostNamed = 10;  // names that a message lists
 constexpr const char* kFeatures = "input_features";
@@ -110,43 +110,6 @@ class Corpora {
 };
 
 }  // namespace
-
-const char* name_of(Split split) {
-  switch (split) {
-    case Split::train:
-      return "train";
-    case Split::val:
-      return "val";
-    case Split::test:
-      return "test";
-  }
-  return "unknown";
-}
-
-template <>
-std::span<const EnumName<Split>> enum_names() {
-  static constexpr EnumName<Split> kEvaluated[] = {{Split::val, "val"}, {Split::test, "test"}};
-  return kEvaluated;
-}
-
-OptionList list_data_options(DatasetOptions& options) {
-  OptionList list;
-  list.add("data_dir", options.data_dir, "Data set: one folder per session, with data_{train,val,test}.hdf5");
-  list.add("csv_path", options.csv_path, "CSV that names each block's corpus");
-  return list;
-}
-
-OptionList list_selection_options(DatasetOptions& options) {
-  OptionList list;
-  list.add("eval_type", options.split, "Split to decode").that_decides(Decides::decoding);
-  list.add("sessions", options.sessions, "For testing: only these sessions (comma-separated)")
-      .that_decides(Decides::decoding)
-      .with_tag("of_{}");
-  list.add("max_trials", options.max_trials, "For testing: only the first N trials")
-      .that_decides(Decides::decoding)
-      .with_tag("first{}");
-  return list;
-}
 
 struct Dataset::Impl {
   struct Entry {
@@ -297,10 +260,10 @@ Hdf5Group Dataset::Impl::open(std::size_t index) {
 
 std::int64_t Dataset::Impl::bins_of(const Hdf5Group& group, std::size_t index) const {
   const std::vector<std::int64_t> shape = group.shape(kFeatures);
-  if (shape.size() != 2 || shape[1] != config.n_input_features || shape[0] > kMostBins) {
+  if (shape.size() != 2 || shape[1] != config.n_input_features || shape[0] > config_limits::kMostBins) {
     throw FormatError(file_of(index).path.string(), entry(index).name + "/" + kFeatures,
                       fmt::format("shape [{}]", fmt::join(shape, ", ")),
-                      fmt::format("[T, {}] with T at most {}", config.n_input_features, kMostBins));
+                      fmt::format("[T, {}] with T at most {}", config.n_input_features, config_limits::kMostBins));
   }
   return shape[0];
 }

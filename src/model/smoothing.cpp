@@ -1,4 +1,4 @@
-#include "brainquant/model/smoothing.h"
+#include "model/smoothing.h"
 
 #include <fmt/format.h>
 

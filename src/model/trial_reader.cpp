@@ -1,3 +1,5 @@
+#include "model/trial_reader.h"
+
 #include <algorithm>
 #include <condition_variable>
 #include <deque>
@@ -5,7 +7,6 @@
 #include <mutex>
 #include <thread>
 
-#include "brainquant/model/dataset.h"
 #include "support/start_thread.h"
 
 namespace brainquant {

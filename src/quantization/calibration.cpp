@@ -1,4 +1,4 @@
-#include "brainquant/quantization/calibration.h"
+#include "quantization/calibration.h"
 
 #include <fmt/format.h>
 
@@ -10,8 +10,11 @@
 #include <mutex>
 #include <thread>
 
-#include "brainquant/model/smoothing.h"
 #include "brainquant/support/error.h"
+#include "model/smoothing.h"
+#include "model/trial_reader.h"
+#include "quantization/observer.h"
+#include "support/cores.h"
 #include "support/start_thread.h"
 
 namespace brainquant {
@@ -47,7 +50,7 @@ class BatchRunner {
       : config_(checkpoint.config),
         decoder_(backend.open(checkpoint.config, checkpoint.weights)),
         taps_(smoothing_taps(checkpoint.config.smoothing)),
-        observers_(static_cast<std::size_t>(std::max(1, options.threads)),
+        observers_(static_cast<std::size_t>(effective_threads(options.threads)),
                    Observers(options.observer, checkpoint.config.n_layers)) {
     for (Observer& hidden : observers_[0].hidden) hidden.observe(checkpoint.weights.h0);  // once, however many threads
   }
@@ -137,7 +140,7 @@ std::vector<std::size_t> choose_calibration_trials(const Dataset& train, std::in
 void CalibrationHash::add(const Trial& trial) {
   static_assert(std::endian::native == std::endian::little, "numbers are hashed as they lie in memory");
   const std::int64_t shape[] = {trial.bins, n_input_features_};
-  hash_.update(fmt::format("{}/{}", trial.session, trial.name));
+  hash_.update(trial.label());
   hash_.update("\0", 1);
   hash_.update(shape, sizeof shape);
   hash_.update(trial.features.data(), trial.features.size() * sizeof(float));

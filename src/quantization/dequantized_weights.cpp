@@ -1,6 +1,6 @@
 #include "quantization/dequantized_weights.h"
 
-#include "brainquant/quantization/quantizer.h"
+#include "quantization/quantizer.h"
 
 namespace brainquant {
 

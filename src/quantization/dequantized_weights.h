@@ -1,8 +1,8 @@
 // A quantized model as an fp32 decoder runs it.
 #pragma once
 
-#include "brainquant/model/decoder_weights.h"
-#include "brainquant/quantization/quantized_model.h"
+#include "model/decoder_weights.h"
+#include "quantization/quantized_model.h"
 
 namespace brainquant {
 

@@ -3,8 +3,8 @@
 #include <cmath>
 #include <cstring>
 
-#include "brainquant/quantization/quantizer.h"
 #include "io/half_float.h"
+#include "quantization/quantizer.h"
 #include "quantization/tensor_loader.h"
 #include "quantization/weight_codec.h"
 

@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <limits>
 
-#include "brainquant/quantization/quantizer.h"
+#include "quantization/quantizer.h"
 #include "quantization/tensor_loader.h"
 #include "quantization/usable_product.h"
 #include "quantization/weight_codec.h"

@@ -1,7 +1,8 @@
+#include "quantization/observer.h"
+
 #include <algorithm>
 #include <cmath>
 
-#include "brainquant/quantization/calibration.h"
 #include "brainquant/support/error.h"
 
 namespace brainquant {

@@ -1,8 +1,8 @@
 // Names in a quantized file.
 #pragma once
 
-#include "brainquant/io/pickle.h"
 #include "brainquant/support/error.h"
+#include "io/pickle.h"
 
 namespace brainquant {
 

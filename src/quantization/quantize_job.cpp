@@ -4,12 +4,18 @@
 
 #include <optional>
 
-#include "brainquant/model/smoothing.h"
-#include "brainquant/quantization/calibration.h"
-#include "brainquant/quantization/quantize_key.h"
-#include "brainquant/support/atomic_file.h"
 #include "brainquant/support/error.h"
-#include "brainquant/support/run_lock.h"
+#include "model/checkpoint.h"
+#include "model/dataset.h"
+#include "model/smoothing.h"
+#include "quantization/calibration.h"
+#include "quantization/quantize_key.h"
+#include "quantization/quantized_file.h"
+#include "quantization/quantizer.h"
+#include "quantization/report_tensors.h"
+#include "support/atomic_file.h"
+#include "support/cores.h"
+#include "support/run_lock.h"
 
 namespace brainquant {
 
@@ -17,10 +23,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::int64_t kBytesPerFloat = 4;
 constexpr std::size_t kMostYamlBytes = std::size_t{64} << 20;
 
-fs::path args_path_of(const fs::path& output) { return output.parent_path() / "args.yaml"; }
+fs::path args_path_of(const fs::path& output) { return output.parent_path() / kArgsFileName; }
 
 void refuse_to_overwrite_source(const QuantizeJob& job, const Checkpoint& checkpoint) {
   std::error_code ignored;
@@ -71,7 +76,7 @@ void QuantizeJob::validate() const {
   if (calibration_batch_size < 1) {
     throw UsageError(fmt::format("--calibration_batch_size: found {}, expected at least 1", calibration_batch_size));
   }
-  if (threads < 1) throw UsageError(fmt::format("--threads: found {}, expected at least 1", threads));
+  validate_threads(threads);
 }
 
 DatasetOptions QuantizeJob::calibration_data() const {
@@ -107,7 +112,7 @@ QuantizeOutcome run_quantize_job(const QuantizeJob& job, const CalibrationBacken
   const Checkpoint checkpoint = load_checkpoint(job.model_path, context);
   refuse_to_overwrite_source(job, checkpoint);
   outcome.parameters = checkpoint.config.parameter_count();
-  outcome.fp32_bytes = kBytesPerFloat * outcome.parameters;
+  outcome.fp32_bytes = checkpoint.config.fp32_bytes();
   outcome.checkpoint_bytes = static_cast<std::int64_t>(fs::file_size(checkpoint.weights_path));
   const QuantizedModel model = quantize_as_asked(job, checkpoint, backend, context);
   context.cancel.check();

@@ -1,14 +1,14 @@
-#include "brainquant/quantization/quantize_key.h"
+#include "quantization/quantize_key.h"
 
 #include <fmt/format.h>
 
 #include <utility>
 
-#include "brainquant/model/checkpoint.h"
-#include "brainquant/quantization/calibration.h"
-#include "brainquant/quantization/quantized_file.h"
 #include "brainquant/support/error.h"
 #include "brainquant/version.h"
+#include "model/checkpoint.h"
+#include "quantization/calibration.h"
+#include "quantization/quantized_file.h"
 
 namespace brainquant {
 

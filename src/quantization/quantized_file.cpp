@@ -1,20 +1,20 @@
-#include "brainquant/quantization/quantized_file.h"
+#include "quantization/quantized_file.h"
 
 #include <fmt/format.h>
 
 #include <optional>
 #include <unordered_set>
 
-#include "brainquant/io/torch_archive.h"
-#include "brainquant/model/classes.h"
-#include "brainquant/model/smoothing.h"
 #include "brainquant/support/error.h"
-#include "brainquant/support/sha256.h"
+#include "io/torch_archive.h"
+#include "model/classes.h"
 #include "model/config_limits.h"
+#include "model/smoothing.h"
 #include "quantization/parsed_field.h"
 #include "quantization/tensor_loader.h"
 #include "quantization/usable_product.h"
 #include "quantization/weight_codec.h"
+#include "support/sha256.h"
 
 namespace brainquant {
 

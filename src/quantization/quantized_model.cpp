@@ -1,4 +1,4 @@
-#include "brainquant/quantization/quantized_model.h"
+#include "quantization/quantized_model.h"
 
 #include <set>
 

@@ -1,4 +1,4 @@
-#include "brainquant/quantization/quantizer.h"
+#include "quantization/quantizer.h"
 
 #include <fmt/format.h>
 

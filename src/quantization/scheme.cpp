@@ -114,46 +114,29 @@ OptionList list_options(QuantizationOptions& options) {
       .that_decides(Decides::model)
       .that_comes_to([&options] { return option::value_of(options.dtype); },
                      [&options] { return option::value_of(options.dtype); });
+  const auto is_static = [&options] { return options.is_static(); };
   list.add("weight_granularity", options.weight_granularity,
            "Dynamic qint8 only: one scale per tensor or per output channel; default: per_tensor")
       .that_decides(Decides::model)
-      .that_comes_to(
-          [&options]() -> OptionValue {
-            if (!has_scales(options.dtype)) return {};
-            return name_of(options.effective_granularity());
-          },
-          [&options]() -> OptionValue {
-            if (!has_scales(options.dtype)) return {};
-            const bool by_channel = options.quantization_type == QuantizationType::static_per_channel;
-            return name_of(by_channel ? Granularity::per_channel : Granularity::per_tensor);
-          });
+      .that_applies_if([&options] { return has_scales(options.dtype); })
+      .that_comes_to([&options] { return name_of(options.effective_granularity()); },
+                     [&options] {
+                       const bool by_channel = options.quantization_type == QuantizationType::static_per_channel;
+                       return name_of(by_channel ? Granularity::per_channel : Granularity::per_tensor);
+                     });
   list.add("observer", options.observer, "Static types only: how activation scales are chosen; default: minmax")
       .that_decides(Decides::model)
-      .that_comes_to(
-          [&options]() -> OptionValue {
-            if (!options.is_static()) return {};
-            return name_of(options.effective_observer());
-          },
-          [&options]() -> OptionValue {
-            if (!options.is_static()) return {};
-            return name_of(ObserverKind::minmax);
-          });
+      .that_applies_if(is_static)
+      .that_comes_to([&options] { return name_of(options.effective_observer()); },
+                     [] { return name_of(ObserverKind::minmax); });
   list.add("day_layers", options.day_layers, "Quantize the day layers, or keep them in fp32 (float)")
       .that_decides(Decides::model)
       .with_tag("{}_days");
   list.add("calibration_samples", options.calibration_samples,
            "Static types: number of train trials used for calibration")
       .that_decides(Decides::model)
-      .with_tag("n{}")
-      .that_comes_to(
-          [&options]() -> OptionValue {
-            if (!options.is_static()) return {};
-            return options.calibration_samples;
-          },
-          [&options, by_default = options.calibration_samples]() -> OptionValue {
-            if (!options.is_static()) return {};
-            return by_default;
-          });
+      .that_applies_if(is_static)
+      .with_tag("n{}");
   return list;
 }
 

@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <cmath>
 
-#include "brainquant/support/sha256.h"
 #include "model/usable_values.h"
 #include "quantization/parsed_field.h"
 #include "quantization/weight_codec.h"
+#include "support/sha256.h"
 
 namespace brainquant {
 

@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "brainquant/io/torch_archive.h"
-#include "brainquant/quantization/quantized_model.h"
+#include "io/torch_archive.h"
+#include "quantization/quantized_model.h"
 
 namespace brainquant {
 

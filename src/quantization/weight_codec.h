@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "brainquant/io/pickle.h"
-#include "brainquant/quantization/quantized_model.h"
+#include "io/pickle.h"
+#include "quantization/quantized_model.h"
 
 namespace brainquant {
 

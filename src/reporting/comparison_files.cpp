@@ -3,11 +3,12 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "brainquant/io/csv.h"
 #include "brainquant/reporting/comparison_report.h"
-#include "brainquant/support/atomic_file.h"
 #include "brainquant/version.h"
 #include "evaluation/json_values.h"
+#include "io/csv.h"
+#include "reporting/metrics.h"
+#include "support/atomic_file.h"
 
 namespace brainquant {
 
@@ -130,6 +131,10 @@ void write_comparison(const Comparison& comparison, const std::filesystem::path&
   write_file_atomically(folder / "comparison.md", comparison_markdown(comparison));
   write_file_atomically(folder / "comparison.csv", comparison_csv(comparison));
   write_file_atomically(folder / "comparison.json", comparison_json(comparison));
+}
+
+void write_experiment(const MethodOutcome& outcome, const std::filesystem::path& path) {
+  write_file_atomically(path, experiment_json(outcome));
 }
 
 std::string experiment_json(const MethodOutcome& outcome) {

@@ -2,7 +2,8 @@
 
 #include "brainquant/reporting/comparison_report.h"
 #include "brainquant/reporting/evaluation_text.h"
-#include "brainquant/reporting/text_table.h"
+#include "reporting/metrics.h"
+#include "reporting/text_table.h"
 
 namespace brainquant {
 

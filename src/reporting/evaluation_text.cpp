@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "brainquant/reporting/text_table.h"
+#include "reporting/text_table.h"
 
 namespace brainquant {
 

@@ -1,4 +1,4 @@
-#include "brainquant/reporting/metrics.h"
+#include "reporting/metrics.h"
 
 #include <fmt/format.h>
 

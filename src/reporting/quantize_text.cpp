@@ -5,8 +5,8 @@
 
 #include <cmath>
 
-#include "brainquant/quantization/compression_ratio.h"
-#include "brainquant/reporting/text_table.h"
+#include "quantization/compression_ratio.h"
+#include "reporting/text_table.h"
 
 namespace brainquant {
 

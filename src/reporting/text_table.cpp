@@ -1,4 +1,4 @@
-#include "brainquant/reporting/text_table.h"
+#include "reporting/text_table.h"
 
 #include <algorithm>
 

@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <sched.h>
 
 #include <algorithm>
 
 #include "brainquant/support/error.h"
 #include "runtime/kernels/kernel_table.h"
+#include "support/cores.h"
 
 namespace brainquant {
 
@@ -19,18 +19,10 @@ void EngineOptions::validate() const {
     throw UsageError(fmt::format("--engine: found '{}', expected one of {}", engine, fmt::join(names, ", ")));
   }
   if (!kernel.empty()) choose_kernel(kernel);
-  if (threads < 0 || threads > 1024) {
-    throw UsageError(fmt::format("--threads: found {}, expected 0 (all cores) to 1024", threads));
-  }
+  validate_threads(threads);
 }
 
-int EngineOptions::effective_threads() const {
-  if (threads > 0) return threads;
-  cpu_set_t cores;
-  CPU_ZERO(&cores);
-  if (sched_getaffinity(0, sizeof cores, &cores) != 0) return 1;
-  return std::max(1, CPU_COUNT(&cores));
-}
+int EngineOptions::effective_threads() const { return brainquant::effective_threads(threads); }
 
 OptionList list_options(EngineOptions& options) {
   OptionList list;

@@ -1,4 +1,4 @@
-#include "brainquant/runtime/int8_engine.h"
+#include "runtime/int8_engine.h"
 
 #include <fmt/format.h>
 

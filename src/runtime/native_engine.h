@@ -4,8 +4,8 @@
 #include <memory>
 #include <string>
 
-#include "brainquant/quantization/quantized_model.h"
 #include "brainquant/runtime/engine.h"
+#include "quantization/quantized_model.h"
 
 namespace brainquant {
 

@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include "brainquant/quantization/quantized_model.h"
+#include "quantization/quantized_model.h"
 #include "runtime/numerics.h"
 #include "runtime/packed_matrix.h"
 #include "runtime/share.h"

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "brainquant/quantization/quantized_model.h"
+#include "quantization/quantized_model.h"
 #include "runtime/aligned_buffer.h"
 #include "runtime/kernels/kernel.h"
 #include "runtime/outliers.h"

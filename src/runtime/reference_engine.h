@@ -3,8 +3,8 @@
 
 #include <memory>
 
-#include "brainquant/quantization/quantized_model.h"
 #include "brainquant/runtime/engine.h"
+#include "quantization/quantized_model.h"
 
 namespace brainquant {
 

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "brainquant/quantization/quantized_model.h"
+#include "quantization/quantized_model.h"
 
 namespace brainquant {
 

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "brainquant/model/smoothing.h"
 #include "brainquant/support/error.h"
+#include "model/smoothing.h"
 #include "runtime/finite_features.h"
 
 namespace brainquant {

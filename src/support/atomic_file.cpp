@@ -1,4 +1,4 @@
-#include "brainquant/support/atomic_file.h"
+#include "support/atomic_file.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

@@ -80,12 +80,6 @@ std::string text_of(const OptionValue& value) {
   return std::visit(Text(), value);
 }
 
-Option& Option::that_comes_to(std::function<OptionValue()> meaning, std::function<OptionValue()> by_default) {
-  effective_value = std::move(meaning);
-  effective_default = std::move(by_default);
-  return *this;
-}
-
 void OptionList::add(OptionList others) {
   std::move(others.options_.begin(), others.options_.end(), std::back_inserter(options_));
 }
@@ -118,7 +112,7 @@ std::vector<std::string> OptionList::arguments() const {
   for (const Option& option : options_) {
     const OptionValue value = option.value();
     const std::string text = text_of(value);
-    if (text.empty() || value == OptionValue(false)) continue;
+    if (!option.applies() || text.empty() || value == OptionValue(false)) continue;
     result.push_back("--" + option.name);
     if (!option.is_switch()) result.push_back(text);
   }

@@ -1,15 +1,15 @@
-#include "brainquant/torch/any_engine.h"
+#include "torch/any_engine.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "brainquant/runtime/int8_engine.h"
 #include "brainquant/support/error.h"
-#include "brainquant/torch/libtorch_environment.h"
 #include "quantization/dequantized_weights.h"
+#include "runtime/int8_engine.h"
 #include "runtime/kernels/kernel_table.h"
 #include "runtime/reference_engine.h"
 #include "torch/libtorch_engine.h"
+#include "torch/libtorch_environment.h"
 
 namespace brainquant {
 
@@ -27,7 +27,7 @@ std::string default_engine(WeightFormat format) {
   refuse_enumerator(static_cast<int>(format));
 }
 
-bool runs_on_gpu(WeightFormat format) {
+bool format_runs_on_gpu(WeightFormat format) {
   switch (format) {
     case WeightFormat::int8:
       return false;
@@ -36,6 +36,10 @@ bool runs_on_gpu(WeightFormat format) {
       return true;
   }
   refuse_enumerator(static_cast<int>(format));
+}
+
+WeightFormat format_of(std::optional<Dtype> dtype) {
+  return dtype ? brainquant::format_of(*dtype) : WeightFormat::float32;
 }
 
 /// The one format that all matrices have: no engine runs a mixture yet.
@@ -52,7 +56,7 @@ ResolvedEngine resolve_format(WeightFormat format, const EngineOptions& options)
   const std::string engine = !options.engine.empty() ? options.engine : default_engine(format);
   if (engine == "reference") return {engine, kReferenceInstructions};
   if (engine == "native") return {engine, choose_kernel(options.kernel).name};
-  const bool on_gpu = runs_on_gpu(format) && options.gpu_number >= 0;
+  const bool on_gpu = format_runs_on_gpu(format) && options.gpu_number >= 0;
   return {engine, on_gpu ? kGpuInstructions : libtorch_cpu_capability()};
 }
 
@@ -79,8 +83,10 @@ void validate(const EngineOptions& options) {
 
 }  // namespace
 
+bool runs_on_gpu(std::optional<Dtype> dtype) { return format_runs_on_gpu(format_of(dtype)); }
+
 ResolvedEngine resolve_engine(std::optional<Dtype> dtype, const EngineOptions& options) {
-  return resolve_format(dtype ? format_of(*dtype) : WeightFormat::float32, options);
+  return resolve_format(format_of(dtype), options);
 }
 
 std::unique_ptr<Engine> make_engine(const QuantizedModel& model, const EngineOptions& options) {

@@ -1,4 +1,4 @@
-#include "brainquant/torch/float_decoder.h"
+#include "torch/float_decoder.h"
 
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>

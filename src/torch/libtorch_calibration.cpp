@@ -1,7 +1,8 @@
 #include "brainquant/torch/libtorch_calibration.h"
 
-#include "brainquant/torch/float_decoder.h"
-#include "brainquant/torch/libtorch_environment.h"
+#include "quantization/calibration_backend.h"
+#include "torch/float_decoder.h"
+#include "torch/libtorch_environment.h"
 
 namespace brainquant {
 

@@ -3,10 +3,10 @@
 
 #include <memory>
 
-#include "brainquant/model/decoder_weights.h"
-#include "brainquant/quantization/quantized_model.h"
 #include "brainquant/runtime/engine.h"
-#include "brainquant/torch/float_decoder.h"
+#include "model/decoder_weights.h"
+#include "quantization/quantized_model.h"
+#include "torch/float_decoder.h"
 
 namespace brainquant {
 

@@ -1,4 +1,4 @@
-#include "brainquant/torch/libtorch_environment.h"
+#include "torch/libtorch_environment.h"
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>

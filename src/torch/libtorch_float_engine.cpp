@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "brainquant/torch/float_decoder.h"
-#include "brainquant/torch/libtorch_environment.h"
 #include "runtime/patch_buffer.h"
+#include "torch/float_decoder.h"
 #include "torch/libtorch_engine.h"
+#include "torch/libtorch_environment.h"
 
 namespace brainquant {
 

@@ -12,12 +12,12 @@
 #include <utility>
 
 #include "brainquant/support/error.h"
-#include "brainquant/torch/libtorch_environment.h"
 #include "runtime/numerics.h"
 #include "runtime/patch_buffer.h"
 #include "runtime/reference_engine.h"
 #include "runtime/require_int8.h"
 #include "torch/libtorch_engine.h"
+#include "torch/libtorch_environment.h"
 
 namespace brainquant {
 

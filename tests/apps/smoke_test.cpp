@@ -3,9 +3,9 @@
 
 #include "apps/program.h"
 #include "apps/study.h"
-#include "brainquant/decoding/wfst_language_model.h"
-#include "brainquant/io/csv.h"
-#include "brainquant/io/hdf5_logits.h"
+#include "brainquant/language_model/wfst_language_model.h"
+#include "io/csv.h"
+#include "io/hdf5_logits.h"
 
 namespace brainquant::testing {
 namespace {

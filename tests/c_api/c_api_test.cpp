@@ -9,11 +9,11 @@
 #include <fstream>
 #include <limits>
 
-#include "brainquant/model/smoothing.h"
-#include "brainquant/quantization/quantized_file.h"
-#include "brainquant/torch/any_engine.h"
 #include "c_api/c_api_client.h"
+#include "model/smoothing.h"
+#include "quantization/quantized_file.h"
 #include "runtime/random_checkpoint.h"
+#include "torch/any_engine.h"
 
 namespace brainquant {
 namespace {

@@ -1,10 +1,10 @@
-#include "brainquant/evaluation/decoding_key.h"
+#include "evaluation/decoding_key.h"
 
 #include <gtest/gtest.h>
 
 #include <functional>
 
-#include "brainquant/quantization/quantize_key.h"
+#include "quantization/quantize_key.h"
 
 namespace brainquant {
 namespace {

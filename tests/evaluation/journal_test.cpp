@@ -1,4 +1,4 @@
-#include "brainquant/evaluation/journal.h"
+#include "evaluation/journal.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "brainquant/evaluation/pipeline.h"
+#include "evaluation/pipeline.h"
 
 #include <gtest/gtest.h>
 
@@ -9,11 +9,11 @@
 #include <set>
 #include <thread>
 
-#include "brainquant/model/checkpoint.h"
-#include "brainquant/model/smoothing.h"
-#include "brainquant/support/atomic_file.h"
 #include "brainquant/support/error.h"
 #include "evaluation/bounded_queue.h"
+#include "model/checkpoint.h"
+#include "model/smoothing.h"
+#include "support/atomic_file.h"
 #include "support/thread_limit.h"
 
 namespace brainquant {

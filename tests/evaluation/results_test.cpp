@@ -2,9 +2,12 @@
 #include <gtest/gtest.h>
 
 #include "brainquant/evaluation/evaluation_summary.h"
-#include "brainquant/evaluation/results_files.h"
 #include "brainquant/support/error.h"
+#include "evaluation/latency.h"
+#include "evaluation/results_files.h"
+#include "evaluation/scores.h"
 #include "io/scratch_folder.h"
+#include "scoring/quantile.h"
 
 namespace brainquant {
 namespace {

@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "brainquant/evaluation/evaluation_summary.h"
-#include "brainquant/evaluation/journal.h"
 #include "brainquant/support/error.h"
+#include "evaluation/journal.h"
 #include "io/scratch_folder.h"
 
 namespace brainquant {

@@ -1,4 +1,4 @@
-#include "brainquant/experiment/child_process.h"
+#include "experiment/child_process.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -10,8 +10,8 @@
 #include <thread>
 
 #include "brainquant/support/error.h"
-#include "brainquant/support/run_lock.h"
 #include "io/scratch_folder.h"
+#include "support/run_lock.h"
 
 namespace brainquant {
 namespace {

@@ -1,4 +1,4 @@
-#include "brainquant/io/csv.h"
+#include "io/csv.h"
 
 #include <gtest/gtest.h>
 

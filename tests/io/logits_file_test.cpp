@@ -8,8 +8,8 @@
 #include <cstdio>
 #include <functional>
 
-#include "brainquant/io/hdf5_logits.h"
 #include "brainquant/support/error.h"
+#include "io/hdf5_logits.h"
 #include "io/scratch_folder.h"
 
 namespace brainquant {
@@ -27,7 +27,11 @@ std::vector<float> logits_of(std::int64_t steps, float first) {
 
 void add(LogitsFileWriter& file, const std::string& session, int trial, const std::vector<float>& values) {
   const auto steps = static_cast<std::int64_t>(values.size()) / kClasses;
-  file.write({session, (trial < 10 ? "trial_000" : "trial_0") + std::to_string(trial), 4, trial, steps, kClasses,
+  file.write({{session, (trial < 10 ? "trial_000" : "trial_0") + std::to_string(trial)},
+              4,
+              trial,
+              steps,
+              kClasses,
               values.data()});
 }
 
@@ -56,11 +60,11 @@ TEST(LogitsFile, IsWhatH5pyReads) {
   const fs::path path = folder / "logits.hdf5";
   {
     LogitsFileWriter file(path);
-    EXPECT_FALSE(file.has("t15.2023.08.13", "trial_0001"));
+    EXPECT_FALSE(file.has({"t15.2023.08.13", "trial_0001"}));
     add(file, "t15.2023.08.13", 1, logits_of(3, -2.0F));
     add(file, "t15.2023.08.11", 0, {});
-    EXPECT_TRUE(file.has("t15.2023.08.13", "trial_0001"));
-    EXPECT_FALSE(file.has("t15.2023.08.13", "trial_0000"));
+    EXPECT_TRUE(file.has({"t15.2023.08.13", "trial_0001"}));
+    EXPECT_FALSE(file.has({"t15.2023.08.13", "trial_0000"}));
   }
   // 123 values: 15 rounds of 8 that sum to -9 each (8 * -2 + 0.25 * 28), then -2, -1.75, -1.5.
   EXPECT_EQ(seen_by_h5py(path),
@@ -79,7 +83,7 @@ TEST(LogitsFile, GoesOnAndReadsBack) {
   }
   {
     LogitsFileWriter file(path);
-    EXPECT_TRUE(file.has("a", "trial_0001"));
+    EXPECT_TRUE(file.has({"a", "trial_0001"}));
     add(file, "a", 0, logits_of(0, 0.0F));
     add(file, "b", 2, logits_of(5, 3.0F));  // replaces
   }

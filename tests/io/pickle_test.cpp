@@ -1,6 +1,6 @@
 // The pickle reader on programs worked out by hand from the opcodes' documentation (Python's pickletools).
 
-#include "brainquant/io/pickle.h"
+#include "io/pickle.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // Archives made by Python (tests/fixtures/archives.py): good ones, ones that would run code, ones that lie.
 
-#include "brainquant/io/torch_archive.h"
+#include "io/torch_archive.h"
 
 #include <gtest/gtest.h>
 
@@ -9,12 +9,12 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
-#include "brainquant/support/atomic_file.h"
 #include "brainquant/support/error.h"
-#include "brainquant/support/sha256.h"
 #include "io/scratch_folder.h"
 #include "io/zip_directory.h"
+#include "support/atomic_file.h"
 #include "support/error_message.h"
+#include "support/sha256.h"
 
 namespace brainquant {
 namespace {

@@ -6,9 +6,9 @@
 #include <cstdlib>
 #include <numeric>
 
-#include "brainquant/io/torch_archive.h"
 #include "brainquant/support/error.h"
 #include "io/scratch_folder.h"
+#include "io/torch_archive.h"
 #include "support/error_message.h"
 #include "support/size_limit.h"
 

@@ -5,8 +5,8 @@
 
 #include <random>
 
-#include "brainquant/model/checkpoint.h"
 #include "brainquant/support/error.h"
+#include "model/checkpoint.h"
 #include "support/error_message.h"
 
 namespace brainquant {

@@ -7,10 +7,10 @@
 #include <filesystem>
 #include <fstream>
 
-#include "brainquant/model/checkpoint.h"
-#include "brainquant/support/atomic_file.h"
 #include "brainquant/support/error.h"
 #include "io/scratch_folder.h"
+#include "model/checkpoint.h"
+#include "support/atomic_file.h"
 
 namespace brainquant {
 namespace {

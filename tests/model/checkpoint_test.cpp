@@ -1,7 +1,7 @@
 // Checkpoints as PyTorch writes them (tests/fixtures/checkpoints.py), compared with the values that Python wrote out
 // raw.
 
-#include "brainquant/model/checkpoint.h"
+#include "model/checkpoint.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -12,11 +12,11 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "brainquant/support/atomic_file.h"
 #include "brainquant/support/error.h"
-#include "brainquant/support/sha256.h"
 #include "io/scratch_folder.h"
+#include "support/atomic_file.h"
 #include "support/error_message.h"
+#include "support/sha256.h"
 
 namespace brainquant {
 namespace {

@@ -1,5 +1,5 @@
 // The data set against files that h5py wrote (tests/fixtures/recordings.py).
-#include "brainquant/model/dataset.h"
+#include "model/dataset.h"
 
 #include <gtest/gtest.h>
 

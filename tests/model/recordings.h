@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "brainquant/model/dataset.h"
+#include "model/dataset.h"
 
 namespace brainquant {
 

@@ -1,5 +1,5 @@
 // Smoothing against scipy and numpy (tests/fixtures/smoothing.py), to the last bit.
-#include "brainquant/model/smoothing.h"
+#include "model/smoothing.h"
 
 #include <gtest/gtest.h>
 

@@ -1,3 +1,5 @@
+#include "model/trial_reader.h"
+
 #include <gtest/gtest.h>
 
 #include <chrono>

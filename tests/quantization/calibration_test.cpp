@@ -1,5 +1,5 @@
 // Calibration over recordings against PyTorch's activations of the same trials.
-#include "brainquant/quantization/calibration.h"
+#include "quantization/calibration.h"
 
 #include <gtest/gtest.h>
 

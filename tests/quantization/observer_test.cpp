@@ -1,11 +1,12 @@
 // Observers against NumPy's statistics of the same values, and that neither order nor spreading matters.
+#include "quantization/observer.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
-#include "brainquant/quantization/calibration.h"
 #include "brainquant/support/error.h"
 #include "support/float_decoder_answers.h"
 

@@ -1,5 +1,5 @@
 // What decides whether a quantized file that is there is kept: every field of the key changes the answer.
-#include "brainquant/quantization/quantize_key.h"
+#include "quantization/quantize_key.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -8,13 +8,13 @@
 #include <functional>
 #include <string>
 
-#include "brainquant/quantization/quantized_file.h"
-#include "brainquant/support/atomic_file.h"
 #include "brainquant/support/error.h"
-#include "brainquant/support/sha256.h"
 #include "brainquant/torch/libtorch_calibration.h"
+#include "quantization/quantized_file.h"
+#include "support/atomic_file.h"
 #include "support/error_message.h"
 #include "support/float_decoder_answers.h"
+#include "support/sha256.h"
 
 namespace brainquant {
 namespace {

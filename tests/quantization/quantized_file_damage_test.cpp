@@ -6,14 +6,14 @@
 #include <limits>
 #include <optional>
 
-#include "brainquant/io/torch_archive.h"
-#include "brainquant/quantization/quantized_file.h"
-#include "brainquant/quantization/quantizer.h"
 #include "brainquant/support/error.h"
-#include "brainquant/support/sha256.h"
 #include "io/scratch_folder.h"
+#include "io/torch_archive.h"
+#include "quantization/quantized_file.h"
+#include "quantization/quantizer.h"
 #include "quantization/same_model.h"
 #include "support/error_message.h"
+#include "support/sha256.h"
 #include "support/small_decoder.h"
 
 namespace brainquant {

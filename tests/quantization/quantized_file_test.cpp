@@ -1,5 +1,5 @@
 // The quantized file: what is written comes back, the same bytes each time, and PyTorch reads it.
-#include "brainquant/quantization/quantized_file.h"
+#include "quantization/quantized_file.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -10,10 +10,11 @@
 #include <cstdio>
 #include <sstream>
 
-#include "brainquant/quantization/quantizer.h"
-#include "brainquant/support/sha256.h"
 #include "io/scratch_folder.h"
+#include "quantization/quantizer.h"
+#include "quantization/report_tensors.h"
 #include "quantization/same_model.h"
+#include "support/sha256.h"
 #include "support/small_decoder.h"
 
 namespace brainquant {

@@ -1,5 +1,5 @@
 // Weights: cases worked by hand, NumPy's answers, every float16.
-#include "brainquant/quantization/quantizer.h"
+#include "quantization/quantizer.h"
 
 #include <gtest/gtest.h>
 
@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "brainquant/support/error.h"
+#include "quantization/report_tensors.h"
 #include "support/float_decoder_answers.h"
 #include "support/small_decoder.h"
 

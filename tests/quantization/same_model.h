@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "brainquant/quantization/quantized_model.h"
+#include "quantization/quantized_model.h"
 
 namespace brainquant::testing {
 

@@ -5,13 +5,14 @@
 #include <nlohmann/json.hpp>
 #include <regex>
 
-#include "brainquant/io/csv.h"
-#include "brainquant/io/hdf5_logits.h"
 #include "brainquant/reporting/comparison_report.h"
 #include "brainquant/reporting/evaluation_text.h"
-#include "brainquant/reporting/text_table.h"
 #include "brainquant/support/error.h"
+#include "io/csv.h"
+#include "io/hdf5_logits.h"
 #include "io/scratch_folder.h"
+#include "reporting/metrics.h"
+#include "reporting/text_table.h"
 
 namespace brainquant {
 namespace {

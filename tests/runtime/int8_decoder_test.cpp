@@ -9,10 +9,10 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "brainquant/quantization/quantized_file.h"
-#include "brainquant/torch/any_engine.h"
 #include "io/scratch_folder.h"
+#include "quantization/quantized_file.h"
 #include "runtime/kernels/kernel_table.h"
+#include "torch/any_engine.h"
 
 namespace brainquant {
 namespace {

@@ -1,5 +1,5 @@
 // What must not change a bit of an INT8 result: the kernel, the number of threads, the batch, and decoding bin by bin.
-#include "brainquant/runtime/int8_engine.h"
+#include "runtime/int8_engine.h"
 
 #include <gtest/gtest.h>
 
@@ -12,12 +12,12 @@
 #include <numeric>
 
 #include "brainquant/support/error.h"
-#include "brainquant/torch/any_engine.h"
 #include "runtime/kernels/kernel_table.h"
 #include "runtime/native_decode.h"
 #include "runtime/native_stream.h"
 #include "support/error_message.h"
 #include "support/small_decoder.h"
+#include "torch/any_engine.h"
 
 namespace brainquant {
 namespace {

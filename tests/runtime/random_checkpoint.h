@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "brainquant/model/checkpoint.h"
-#include "brainquant/quantization/quantizer.h"
+#include "model/checkpoint.h"
+#include "quantization/quantizer.h"
 
 namespace brainquant::testing {
 

@@ -6,10 +6,10 @@
 #include <cmath>
 #include <limits>
 
-#include "brainquant/model/smoothing.h"
 #include "brainquant/support/error.h"
-#include "brainquant/torch/any_engine.h"
+#include "model/smoothing.h"
 #include "runtime/random_checkpoint.h"
+#include "torch/any_engine.h"
 
 namespace brainquant {
 namespace {

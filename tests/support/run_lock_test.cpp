@@ -1,4 +1,4 @@
-#include "brainquant/support/run_lock.h"
+#include "support/run_lock.h"
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>

@@ -1,15 +1,15 @@
 // Against the examples of FIPS 180-2 and the system's sha256sum.
 
-#include "brainquant/support/sha256.h"
+#include "support/sha256.h"
 
 #include <gtest/gtest.h>
 
 #include <cstdio>
 #include <random>
 
-#include "brainquant/support/atomic_file.h"
 #include "brainquant/support/error.h"
 #include "io/scratch_folder.h"
+#include "support/atomic_file.h"
 #include "support/error_message.h"
 
 namespace brainquant {

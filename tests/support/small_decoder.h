@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "brainquant/quantization/quantizer.h"
 #include "brainquant/runtime/engine.h"
+#include "quantization/quantizer.h"
 
 namespace brainquant::testing {
 

@@ -1,4 +1,4 @@
-#include "brainquant/support/utf8.h"
+#include "support/utf8.h"
 
 #include <gtest/gtest.h>
 

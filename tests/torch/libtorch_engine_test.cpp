@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <cmath>
 
-#include "brainquant/model/checkpoint.h"
-#include "brainquant/torch/any_engine.h"
+#include "model/checkpoint.h"
 #include "support/float_decoder_answers.h"
 #include "support/small_decoder.h"
+#include "torch/any_engine.h"
 
 namespace brainquant {
 namespace {

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "brainquant/model/config.h"
-#include "brainquant/quantization/compression_ratio.h"
 #include "brainquant/quantization/scheme.h"
 #include "brainquant/runtime/engine.h"
 #include "brainquant/runtime/engine_options.h"
@@ -33,7 +32,8 @@ struct ModelFacts {
   std::vector<std::string> calibration_trials;  // "t15.2023.08.11/trial_0003", static types
   std::string calibration_sha256;               // of their features as read; "" if the file doesn't say
 
-  double compression() const { return compression_ratio(fp32_bytes, bytes); }
+  /// fp32_bytes by bytes; 0 for a model without bytes.
+  double compression() const;
 };
 
 struct EvaluatedModel {

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "brainquant/evaluation/language_model_options.h"
-#include "brainquant/model/dataset.h"
+#include "brainquant/model/dataset_options.h"
 #include "brainquant/runtime/engine_options.h"
 
 namespace brainquant {
@@ -33,9 +33,5 @@ struct EvaluationOptions {
 
 /// The options, each with its flag; they refer to `options`.
 OptionList list_options(EvaluationOptions& options);
-
-/// The GPU to use: -1 (the CPU) when -1 is asked for or none is there (said in context.log). Throws UsageError for a
-/// number past those there.
-int resolve_gpu_number(int gpu_number, const RunContext& context);
 
 }  // namespace brainquant

@@ -3,21 +3,38 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "brainquant/evaluation/evaluated_model.h"
-#include "brainquant/evaluation/latency.h"
-#include "brainquant/evaluation/machine.h"
-#include "brainquant/evaluation/scores.h"
+#include "brainquant/scoring/error_rate.h"
 #include "brainquant/support/option_list.h"
 #include "brainquant/support/run_key.h"
 
 namespace brainquant {
 
+struct TrialResult;
+
 inline constexpr int kResultsSchemaVersion = 1;
+
+/// One error rate of all trials and of groups of them; each is 100 * sum of edit distances / sum of true lengths.
+struct GroupedErrorRate {
+  ErrorRate total;
+  EditCounts edits;  // of all trials
+  std::map<std::string, ErrorRate> sessions;
+  std::map<std::string, ErrorRate> corpora;
+
+  void add(const TrialResult& trial, const EditCounts& trial_edits, std::int64_t true_length);
+};
+
+/// A trial's normalised true and predicted sentence, side by side.
+struct SentenceExample {
+  std::string label;  // TrialId::label()
+  std::vector<AlignedWords> words;
+};
 
 /// One trial's counts: what paired comparisons need.
 struct TrialScore {
@@ -32,6 +49,13 @@ struct TrialScore {
   std::int64_t word_distance = 0;
 };
 
+/// Of a set of times, in milliseconds.
+struct LatencySummary {
+  std::int64_t count = 0;
+  double p50_ms = 0;
+  double p99_ms = 0;
+  double max_ms = 0;
+};
 struct StepReport {
   LatencySummary work;      // of a whole step
   LatencySummary last_bin;  // from a step's last bin to its logits
@@ -62,6 +86,12 @@ struct TimingReport {
 /// Below this share of a core the times are longer than the engine's own.
 inline constexpr double kLeastCoreShare = 0.9;
 
+/// On what a result was measured.
+struct MachineFacts {
+  std::string cpu;  // "AMD EPYC 9R14", as /proc/cpuinfo names it; "unknown" where it doesn't
+  int cores = 0;    // that this process may use
+  std::string libtorch_version;
+};
 struct EvaluationSummary {
   std::string tool_version;
   std::string git_commit;                                    // of the tool; "" outside a clone

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "brainquant/decoding/language_model.h"
-#include "brainquant/decoding/wfst_options.h"
+#include "brainquant/language_model/language_model.h"
+#include "brainquant/language_model/wfst_options.h"
 #include "brainquant/support/option_list.h"
 #include "brainquant/support/run_context.h"
 

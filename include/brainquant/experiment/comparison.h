@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "brainquant/evaluation/bootstrap.h"
 #include "brainquant/experiment/experiment.h"
+#include "brainquant/scoring/bootstrap.h"
 
 namespace brainquant {
 
@@ -54,8 +54,9 @@ std::vector<Method> documented_methods(const QuantizationOptions& common);
 
 /// Runs the methods one after the other and compares them; a failed one does not stop the others. The locks of all
 /// methods are held until `publish`, which gets the comparison under a lock of its own, returns: what it writes is of
-/// the files that lie there. Throws what run_method() throws.
+/// the files that lie there. Throws what run_experiment() throws, but for a method that failed.
 Comparison run_comparison(const ExperimentOptions& options, const std::vector<Method>& methods,
-                          const std::function<void(const Comparison&)>& publish, const RunContext& context = {});
+                          const std::function<void(const Comparison&)>& publish, const RunContext& context = {},
+                          const ProgramRunner& programs = in_process_runner());
 
 }  // namespace brainquant

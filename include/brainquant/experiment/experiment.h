@@ -1,4 +1,4 @@
-// One method, quantized and evaluated in processes of their own; what is finished is not done again (docs/resume.md).
+// One method, quantized and evaluated; what is finished is not done again (docs/resume.md).
 #pragma once
 
 #include <cstdint>
@@ -11,10 +11,10 @@
 
 #include "brainquant/evaluation/evaluation_options.h"
 #include "brainquant/evaluation/evaluation_summary.h"
+#include "brainquant/experiment/program_runner.h"
 #include "brainquant/quantization/scheme.h"
 #include "brainquant/support/option_list.h"
 #include "brainquant/support/run_context.h"
-#include "brainquant/support/run_lock.h"
 
 namespace brainquant {
 
@@ -59,7 +59,7 @@ struct MethodOutcome {
   std::filesystem::path json;  // of the evaluation
   std::filesystem::path csv;
   std::filesystem::path logits;  // HDF5
-  std::filesystem::path log;     // what the processes said
+  std::filesystem::path log;     // what programs that were started said
   std::int64_t quantize_peak_memory_bytes = 0;
   double quantize_seconds = 0;
   std::vector<std::pair<std::string, OptionValue>> options;  // every option of the run
@@ -70,30 +70,11 @@ struct MethodOutcome {
 /// has results of its own: "static_qint8_val-first5".
 std::string results_stem(const ExperimentOptions& options, const Method& method);
 
-/// The lock under which one method's files are written, and the one for comparison.*.
-RunLock lock_method(const ExperimentOptions& options, const Method& method, const RunContext& context);
-RunLock lock_comparison(const ExperimentOptions& options, const RunContext& context);
-
-/// Throws FileError, naming both models, if what lies at the method's paths is another model's and not to be replaced
-/// (ExperimentOptions::force).
-void refuse_results_of_another_model(const ExperimentOptions& options, const Method& method,
-                                     const RunContext& context = {});
-
-/// What runs share: validates, says which options are not used, resolves the GPU number, and makes sure that a
-/// language-model server answers before hours of work. Throws UsageError, ServerError, Interrupted.
-ExperimentOptions resolved(const ExperimentOptions& given, const RunContext& context = {});
-
-/// Quantizes into OUTPUT_DIR/quantized_NAME/checkpoint/quantized_model.pt and evaluates into the results folder, under
-/// `lock`, which the caller holds until everything that tells of the results has been written. Results of an earlier
-/// run are taken only if their run key is the same and their files are as they were left. A failure of the method is an
-/// outcome. `options` are resolved ones. Throws only Interrupted and what concerns all methods (UsageError; FileError,
-/// also of refuse_results_of_another_model(); FormatError of the checkpoint's args.yaml or the data).
-MethodOutcome run_method(const ExperimentOptions& options, const Method& method, const RunLock& lock,
-                         const RunContext& context = {});
-
 /// Locks and runs one method; `publish` gets what succeeded while the lock is held. Throws WorkError if the method
-/// failed, and what run_method() throws.
+/// failed; Interrupted; and what concerns any method: UsageError, ServerError, FileError (also for results of another
+/// model that `force` does not give up), FormatError of the checkpoint's args.yaml or the data.
 MethodOutcome run_experiment(const ExperimentOptions& options, const Method& method,
-                             const std::function<void(const MethodOutcome&)>& publish, const RunContext& context = {});
+                             const std::function<void(const MethodOutcome&)>& publish, const RunContext& context = {},
+                             const ProgramRunner& programs = in_process_runner());
 
 }  // namespace brainquant

@@ -43,6 +43,8 @@ struct DecoderConfig {
   }
   /// Parameters of the fp32 model (day layers, GRU, output layer and h0).
   std::int64_t parameter_count() const;
+  /// Their size: 4 bytes for each.
+  std::int64_t fp32_bytes() const { return 4 * parameter_count(); }
   /// Index of a session's day layer, or -1.
   std::int64_t session_index(const std::string& session) const;
 };

@@ -5,14 +5,14 @@
 #include <filesystem>
 #include <vector>
 
-#include "brainquant/model/dataset.h"
-#include "brainquant/quantization/calibration_backend.h"
-#include "brainquant/quantization/quantized_file.h"
-#include "brainquant/quantization/quantizer.h"
+#include "brainquant/model/dataset_options.h"
 #include "brainquant/quantization/scheme.h"
+#include "brainquant/quantization/tensor_report.h"
 #include "brainquant/support/run_context.h"
 
 namespace brainquant {
+
+class CalibrationBackend;  // torch/libtorch_calibration.h has one
 
 /// Field names are the flags' names.
 struct QuantizeJob {
@@ -22,7 +22,7 @@ struct QuantizeJob {
   std::filesystem::path data_dir = "./data/hdf5_data_final";  // static types: its train files calibrate
   std::filesystem::path csv_path = "./data/t15_copyTaskData_description.csv";
   std::int64_t calibration_batch_size = 32;  // trials in memory at once; does not change the result
-  int threads = 1;                           // of the calibration; does not change the result
+  int threads = 0;                           // 0: all cores; does not change the result
   bool force = false;                        // overwrite whatever is there
   bool dry_run = false;                      // write nothing, calibrate nothing
   int gpu_number = 0;                        // a documented option that quantization, on the CPU, has no use for

@@ -6,9 +6,12 @@
 #include <vector>
 
 #include "brainquant/experiment/comparison.h"
-#include "brainquant/reporting/metrics.h"
 
 namespace brainquant {
+
+struct Metric;
+/// The metrics of a comparison (src/reporting/metrics.h), in the order of CSV's columns.
+const std::vector<Metric>& comparison_metrics();
 
 // Renderers of a table of metrics. Text and Markdown are for people; CSV has one row a method; JSON is
 // docs/results-schema.md's.
@@ -24,5 +27,7 @@ void write_comparison(const Comparison& comparison, const std::filesystem::path&
 /// One method's summary in a line, and its JSON (schema brainquant/experiment).
 std::string experiment_line(const MethodOutcome& outcome);
 std::string experiment_json(const MethodOutcome& outcome);
+/// Writes that JSON. Throws FileError.
+void write_experiment(const MethodOutcome& outcome, const std::filesystem::path& path);
 
 }  // namespace brainquant

@@ -41,13 +41,17 @@ struct Option {
   bool takes_several = false;  // separated by commas
   Decides decides = Decides::place;
   OptionValue default_value;
-  std::function<OptionValue()> value;           // what the field holds
-  std::function<void(const std::string&)> set;  // throws UsageError naming the option
-  // What the option comes to and what its default would, once other options are considered; nothing where it has no
-  // meaning.
-  std::function<OptionValue()> effective_value;
-  std::function<OptionValue()> effective_default;
-  std::string tag = "{}";  // of a value in a file name: "n{}" makes "n200"
+  std::function<OptionValue()> value;                   // what the field holds
+  std::function<void(const std::string&)> set;          // throws UsageError naming the option
+  std::function<bool()> applies = [] { return true; };  // false where other options leave it no meaning
+  std::string tag = "{}";                               // of a value in a file name: "n{}" makes "n200"
+
+  /// What the option comes to and what its default would, once other options are considered; nothing where it does not
+  /// apply.
+  OptionValue effective_value() const { return applies() ? meaning() : OptionValue(); }
+  OptionValue effective_default() const { return applies() ? default_meaning() : OptionValue(); }
+  std::function<OptionValue()> meaning;  // of these two where the option applies
+  std::function<OptionValue()> default_meaning;
 
   bool is_switch() const { return type.empty(); }
   bool is_changed() const { return effective_value() != effective_default(); }
@@ -57,8 +61,11 @@ struct Option {
   Option& with_choices(std::vector<std::string> names) { return choices = std::move(names), *this; }
   Option& that_decides(Decides what) { return decides = what, *this; }
   Option& with_tag(std::string format) { return tag = std::move(format), *this; }
-  /// For an option that has a meaning only in some cases, or whose default depends on others.
-  Option& that_comes_to(std::function<OptionValue()> meaning, std::function<OptionValue()> by_default);
+  Option& that_applies_if(std::function<bool()> condition) { return applies = std::move(condition), *this; }
+  /// For an option whose default depends on others.
+  Option& that_comes_to(std::function<OptionValue()> value_meant, std::function<OptionValue()> default_meant) {
+    return meaning = std::move(value_meant), default_meaning = std::move(default_meant), *this;
+  }
 };
 
 namespace option {
@@ -143,8 +150,8 @@ class OptionList {
     option::describe<Field>(added);
     added.default_value = option::value_of(field);
     added.value = [&field] { return option::value_of(field); };
-    added.effective_value = added.value;
-    added.effective_default = [value = added.default_value] { return value; };
+    added.meaning = added.value;
+    added.default_meaning = [value = added.default_value] { return value; };
     added.set = [&field, flag = added.name](const std::string& text) { option::read(flag, text, field); };
     options_.push_back(std::move(added));
     return options_.back();
@@ -160,7 +167,7 @@ class OptionList {
   /// Throws UsageError if there is none.
   const Option& at(const std::string& name) const;
 
-  /// "--name value" for every option that holds something, for another program.
+  /// "--name value" for every option that applies and holds something, for another program.
   std::vector<std::string> arguments() const;
   /// Name and effective value of every option.
   std::vector<std::pair<std::string, OptionValue>> values() const;

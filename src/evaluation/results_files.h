@@ -1,0 +1,23 @@
+// The result files that people and the competition read: CSV (io/csv.h), columns as documented.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "evaluation/trial_result.h"
+#include "model/dataset.h"
+
+namespace brainquant {
+
+/// session,block,trial,pred_phonemes and, unless the split is test, true_phonemes. Phoneme names with single spaces
+/// between.
+std::string phonemes_csv(std::span<const TrialResult> trials, Split split);
+
+/// session,block,trial,true_sentence,pred_sentence and, unless the split is test, edit_distance,num_words (of the
+/// normalised sentences). Sentences as they came; true_sentence is empty for test.
+std::string sentences_csv(std::span<const TrialResult> trials, Split split);
+
+/// The competition's id,text; id counts the trials from 0.
+std::string submission_csv(std::span<const TrialResult> trials);
+
+}  // namespace brainquant

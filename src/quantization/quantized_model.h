@@ -1,0 +1,91 @@
+// A quantized decoder in memory: what the quantizer makes, the quantized file holds and the engines run.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "brainquant/model/config.h"
+#include "brainquant/quantization/scheme.h"
+#include "model/decoder_weights.h"
+#include "quantization/weight_format.h"
+
+namespace brainquant {
+
+/// INT8, row-major [rows, cols], a row per output channel; values -127 to 127, zero point 0:
+/// real = values[r][c] * scale(r).
+struct Int8Matrix {
+  static constexpr WeightFormat kFormat = WeightFormat::int8;
+  std::int64_t rows = 0;
+  std::int64_t cols = 0;
+  std::vector<std::int8_t> values;
+  std::vector<float> scales;  // one for the whole matrix, or one a row
+
+  float scale(std::int64_t row) const { return scales.size() == 1 ? scales[0] : scales[static_cast<std::size_t>(row)]; }
+  const std::int8_t* row(std::int64_t r) const { return values.data() + r * cols; }
+};
+
+/// IEEE binary16, row-major [rows, cols], as bit patterns.
+struct Float16Matrix {
+  static constexpr WeightFormat kFormat = WeightFormat::float16;
+  std::int64_t rows = 0;
+  std::int64_t cols = 0;
+  std::vector<std::uint16_t> values;
+};
+
+/// A weight matrix [output channels, input] in one of the formats, one type each; Matrix is float32.
+using WeightMatrix = std::variant<Matrix, Float16Matrix, Int8Matrix>;
+
+WeightFormat format_of(const WeightMatrix& weight);
+std::int64_t rows_of(const WeightMatrix& weight);
+std::int64_t cols_of(const WeightMatrix& weight);
+
+struct QuantizedGruLayer {
+  WeightMatrix weight_ih;  // [3 * n_units, input size], gates r, z, n
+  WeightMatrix weight_hh;  // [3 * n_units, n_units]
+  std::vector<float> bias_ih;
+  std::vector<float> bias_hh;
+};
+
+/// Scales of the activations that enter a product (static types): real = q * scale, zero point 0.
+struct ActivationScales {
+  float day_input = 1;        // smoothed features
+  float step_input = 1;       // the day layer's output, which the patches are made of
+  std::vector<float> hidden;  // per GRU layer: its hidden state, h0 included
+};
+
+/// What made the file. No paths, times or thread counts: the same input gives the same bytes.
+struct Provenance {
+  std::string tool_version;
+  std::string source_sha256;                      // of best_checkpoint
+  std::string args_sha256;                        // of args.yaml; "" in files of version 1
+  std::optional<std::string> libtorch_version;    // static types, whose calibration runs in LibTorch
+  std::vector<std::string> calibration_trials;    // "t15.2023.08.11/trial_0003", in the order used (static types)
+  std::optional<std::string> calibration_sha256;  // of those trials' features (static types): calibration.h
+  std::optional<double> val_per;                  // what the checkpoint says of itself
+};
+
+struct QuantizedModel {
+  DecoderConfig config;
+  QuantizationOptions options;
+  Provenance provenance;
+
+  /// Per session (W - I) transposed, [output feature, input feature]: y = softsign(x + x @ (W - I) + b). Empty when the
+  /// day layers are left in fp32.
+  std::vector<WeightMatrix> day_residuals;
+  /// Per session W as in the checkpoint, when the day layers are left in fp32.
+  std::vector<Matrix> day_weights;
+  std::vector<std::vector<float>> day_biases;
+  std::vector<QuantizedGruLayer> gru;
+  WeightMatrix out_weight;  // [n_classes, n_units]
+  std::vector<float> out_bias;
+  std::vector<float> h0;
+  std::optional<ActivationScales> activation_scales;  // static types
+
+  /// The formats of the weight matrices, each once, in the enumeration's order. Day layers left in fp32 don't count.
+  std::vector<WeightFormat> weight_formats() const;
+};
+
+}  // namespace brainquant

@@ -1,0 +1,14 @@
+// How well a quantized model keeps each tensor of its checkpoint.
+#pragma once
+
+#include <vector>
+
+#include "brainquant/quantization/tensor_report.h"
+#include "model/checkpoint.h"
+#include "quantization/quantized_model.h"
+
+namespace brainquant {
+
+std::vector<TensorReport> report_tensors(const Checkpoint& checkpoint, const QuantizedModel& model);
+
+}  // namespace brainquant

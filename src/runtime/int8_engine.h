@@ -1,0 +1,16 @@
+// The engines for INT8 models that need nothing but this library.
+#pragma once
+
+#include <memory>
+
+#include "brainquant/runtime/engine.h"
+#include "brainquant/runtime/engine_options.h"
+#include "quantization/quantized_model.h"
+
+namespace brainquant {
+
+/// An INT8 model in "reference" or "native", which is the default. Throws UsageError for another engine or a model that
+/// is not INT8; torch/any_engine.h runs those too.
+std::unique_ptr<Engine> make_int8_engine(const QuantizedModel& model, const EngineOptions& options);
+
+}  // namespace brainquant
