@@ -10,6 +10,8 @@
 
 namespace brainquant {
 
+class MicroBatch;
+
 /// Keeps its buffers from one batch to the next; they are made with the first one. Not for use by several threads at
 /// once.
 class TrialDecoder {
@@ -24,7 +26,6 @@ class TrialDecoder {
   std::vector<Logits> decode(std::span<const EngineInput> batch);
 
  private:
-  class MicroBatch;
   const NativeModel& model_;
   ThreadTeam& team_;
   std::unique_ptr<MicroBatch> micro_batch_;
