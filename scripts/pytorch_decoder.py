@@ -24,15 +24,22 @@ class GRUDecoder(nn.Module):
                 nn.init.xavier_uniform_(parameter)
         nn.init.xavier_uniform_(self.out.weight)
 
-    def forward(self, x, sessions):
-        """x: smoothed features [trials, bins, features]; sessions: a day layer's number for each trial. -> logits
-        [trials, steps, classes]."""
+    def day_output(self, x, sessions):
+        """x: smoothed features [trials, bins, features]; sessions: a day layer's number for each trial."""
         weights = torch.stack([self.day_weights[s] for s in sessions])
         biases = torch.cat([self.day_biases[s] for s in sessions]).unsqueeze(1)
-        x = nn.functional.softsign(torch.baddbmm(biases, x, weights))
-        if self.patch_size > 0:
-            x = x.unfold(1, self.patch_size, self.patch_stride).transpose(2, 3)  # [trials, steps, patch, features]
-            x = x.reshape(x.shape[0], x.shape[1], -1)
+        return nn.functional.softsign(torch.baddbmm(biases, x, weights))
+
+    def patches(self, y):
+        """[trials, bins, features] -> [trials, steps, patch * features], bin by bin."""
+        if self.patch_size == 0:
+            return y
+        y = y.unfold(1, self.patch_size, self.patch_stride).transpose(2, 3)  # [trials, steps, patch, features]
+        return y.reshape(y.shape[0], y.shape[1], -1)
+
+    def forward(self, x, sessions):
+        """Arguments as day_output()'s. -> logits [trials, steps, classes]."""
+        x = self.patches(self.day_output(x, sessions))
         state = self.h0.expand(self.gru.num_layers, x.shape[0], self.gru.hidden_size).contiguous()
         return self.out(self.gru(x, state)[0])
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import random
 import subprocess
 import sys
 import tempfile
@@ -120,3 +121,26 @@ def check_evaluation(evaluation, variant, output_dir, path, check):
 
 def new_folder(below, name):
     return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=below))
+
+
+def main(name, default_count, prepare, problems_of_round):
+    """Runs `PROGRAMS [COUNT] [SEED]` of the command line: each round's problems are printed; exit code 1 if there are any.
+
+    prepare(programs, study, scratch) gives what problems_of_round(prepared, number, rng) needs.
+    """
+    programs = Path(sys.argv[1]).resolve()
+    count = int(sys.argv[2]) if len(sys.argv) > 2 else default_count
+    seed = int(sys.argv[3]) if len(sys.argv) > 3 else 1
+    rng = random.Random(seed)
+    failures = 0
+    with tempfile.TemporaryDirectory(prefix="brainquant-campaign-") as scratch:
+        study = new_folder(scratch, "study")
+        make_study(study)
+        prepared = prepare(programs, study, scratch)
+        for number in range(count):
+            problems = problems_of_round(prepared, number, rng)
+            failures += bool(problems)
+            for problem in problems:
+                print(f"{name} {number + 1} (seed {seed}): {problem}", flush=True)
+    print(f"{count} {name}s: {count - failures} passed, {failures} failed")
+    return 1 if failures else 0

@@ -8,15 +8,12 @@ the program alone, whose children must then end by themselves.
 
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 
-from common import command, deterministic_files, make_study, new_folder, problems_of
+from common import command, deterministic_files, main, new_folder, problems_of
 
 
 def run(arguments):
@@ -52,33 +49,22 @@ def problems_after(arguments, folder, expected):
     return problems
 
 
-def main():
-    programs = Path(sys.argv[1]).resolve()
-    kills = int(sys.argv[2]) if len(sys.argv) > 2 else 100
-    seed = int(sys.argv[3]) if len(sys.argv) > 3 else 1
-    rng = random.Random(seed)
-    failures = 0
-    with tempfile.TemporaryDirectory(prefix="brainquant-kills-") as scratch:
-        study = new_folder(scratch, "study")
-        make_study(study)
-        folder = new_folder(scratch, "reference")
-        begin = time.monotonic()
-        undisturbed = run(command(programs, "test_all_quantization_methods", study, folder))
-        seconds = time.monotonic() - begin
-        assert undisturbed.returncode == 0, undisturbed.stderr
-        expected = deterministic_files(folder)
-        for i in range(kills):
-            folder = new_folder(scratch, "out")
-            arguments = command(programs, "test_all_quantization_methods", study, folder)
-            after = rng.uniform(0, seconds)
-            start_and_kill(arguments, after, whole_group=i % 2 == 0)
-            problems = problems_after(arguments, folder, expected)
-            failures += bool(problems)
-            for problem in problems:
-                print(f"kill {i + 1} after {after:.3f} of {seconds:.3f} s (seed {seed}): {problem}", flush=True)
-    print(f"{kills} kills: {kills - failures} passed, {failures} failed")
-    return 1 if failures else 0
+def prepare(programs, study, scratch):
+    folder = new_folder(scratch, "reference")
+    begin = time.monotonic()
+    undisturbed = run(command(programs, "test_all_quantization_methods", study, folder))
+    assert undisturbed.returncode == 0, undisturbed.stderr
+    return programs, study, scratch, time.monotonic() - begin, deterministic_files(folder)
+
+
+def problems_of_kill(prepared, number, rng):
+    programs, study, scratch, seconds, expected = prepared
+    folder = new_folder(scratch, "out")
+    arguments = command(programs, "test_all_quantization_methods", study, folder)
+    after = rng.uniform(0, seconds)
+    start_and_kill(arguments, after, whole_group=number % 2 == 0)
+    return [f"after {after:.3f} of {seconds:.3f} s: {problem}" for problem in problems_after(arguments, folder, expected)]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main("kill", 100, prepare, problems_of_kill))

@@ -3,14 +3,11 @@
 usage: pairs.py PROGRAMS [PAIRS] [SEED]
 """
 
-import random
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 
-from common import VARIANTS, command, deterministic_files, make_study, new_folder, problems_of
+from common import VARIANTS, command, deterministic_files, main, new_folder, problems_of
 
 PAIRS_IN_A_FOLDER = 10  # later pairs of a folder meet the finished work of earlier ones
 LATEST_START = 0.6      # seconds between the starts of a pair, at most
@@ -54,30 +51,21 @@ def run_pair(programs, study, folder, rng):
     return problems
 
 
-def main():
-    programs = Path(sys.argv[1]).resolve()
-    pairs = int(sys.argv[2]) if len(sys.argv) > 2 else 200
-    seed = int(sys.argv[3]) if len(sys.argv) > 3 else 1
-    rng = random.Random(seed)
-    failures = 0
-    with tempfile.TemporaryDirectory(prefix="brainquant-pairs-") as scratch:
-        study = new_folder(scratch, "study")
-        make_study(study)
-        expected = reference(programs, study, new_folder(scratch, "reference"))
-        folder = None
-        for i in range(pairs):
-            if i % PAIRS_IN_A_FOLDER == 0:
-                folder = new_folder(scratch, "out")
-            problems = run_pair(programs, study, folder, rng) + problems_of(folder)
-            for path, digest in deterministic_files(folder).items():
-                if expected.get(path) != digest:
-                    problems.append(f"{path} is not what it is when it is made alone")
-            failures += bool(problems)
-            for problem in problems:
-                print(f"pair {i + 1} (seed {seed}): {problem}", flush=True)
-    print(f"{pairs} pairs of concurrent runs: {pairs - failures} passed, {failures} failed")
-    return 1 if failures else 0
+class Pairs:
+    """Some pairs in each folder."""
+
+    def __init__(self, programs, study, scratch):
+        self.programs, self.study, self.scratch = programs, study, scratch
+        self.expected = reference(programs, study, new_folder(scratch, "reference"))
+        self.folder = None
+
+    def problems(self, number, rng):
+        if number % PAIRS_IN_A_FOLDER == 0:
+            self.folder = new_folder(self.scratch, "out")
+        problems = run_pair(self.programs, self.study, self.folder, rng) + problems_of(self.folder)
+        return problems + [f"{path} is not what it is when it is made alone"
+                           for path, digest in deterministic_files(self.folder).items() if self.expected.get(path) != digest]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main("pair", 200, Pairs, Pairs.problems))
