@@ -1,28 +1,32 @@
-# `cmake --install`: the apps (apps/CMakeLists.txt), the static library with its headers, and the CMake package that find_package(brainquant)
-# reads. The installed apps find LibTorch where it was at build time (their run path), so that installation must stay.
+# `cmake --install`: the static libraries with their headers and CMake packages, find_package(brainquant_runtime) and
+# find_package(brainquant), the C libraries, and the apps (apps/CMakeLists.txt). What uses LibTorch finds it where it was at
+# build time (its run path), so that installation must stay; nothing else names a path of the build machine.
 include(CMakePackageConfigHelpers)
 
-set(_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/brainquant")
+# brainquant_install_package(NAME TARGETS...): the targets and the CMake package called NAME.
+function(brainquant_install_package name)
+  set(dir "${CMAKE_INSTALL_LIBDIR}/cmake/${name}")
+  install(TARGETS ${ARGN} EXPORT ${name}Targets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}"
+    LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+  install(EXPORT ${name}Targets NAMESPACE brainquant:: DESTINATION "${dir}")
+  configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/${name}Config.cmake.in"
+    "${PROJECT_BINARY_DIR}/${name}Config.cmake" INSTALL_DESTINATION "${dir}")
+  write_basic_package_version_file("${PROJECT_BINARY_DIR}/${name}ConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
+  install(FILES "${PROJECT_BINARY_DIR}/${name}Config.cmake" "${PROJECT_BINARY_DIR}/${name}ConfigVersion.cmake"
+    DESTINATION "${dir}")
+endfunction()
 
-# Named, because CMake's own search for run paths leaves out folders inside the source tree, where .venv is.
-set(_torch_libraries "${BRAINQUANT_TORCH_PREFIX}/lib")
-foreach(_app quantize_model evaluate_quantized_model test_all_quantization_methods run_quantization_experiment)
-  set_target_properties(${_app} PROPERTIES INSTALL_RPATH "${_torch_libraries}" INSTALL_RPATH_USE_LINK_PATH ON)
-endforeach()
-
-install(TARGETS brainquant EXPORT brainquantTargets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
-if(TARGET brainquant_c)
-  set_target_properties(brainquant_c PROPERTIES INSTALL_RPATH "${_torch_libraries}" INSTALL_RPATH_USE_LINK_PATH ON)
-  install(TARGETS brainquant_c EXPORT brainquantTargets LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
-endif()
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/brainquant" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.h")
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
-install(EXPORT brainquantTargets NAMESPACE brainquant:: DESTINATION "${_package_dir}")
+brainquant_install_package(brainquant_runtime brainquant_runtime brainquant_c)
 
-set(BRAINQUANT_HDF5_LIBRARIES ${HDF5_CXX_LIBRARIES} ${HDF5_C_LIBRARIES})
-list(REMOVE_DUPLICATES BRAINQUANT_HDF5_LIBRARIES)
-configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/brainquantConfig.cmake.in"
-  "${PROJECT_BINARY_DIR}/brainquantConfig.cmake" INSTALL_DESTINATION "${_package_dir}")
-write_basic_package_version_file("${PROJECT_BINARY_DIR}/brainquantConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
-install(FILES "${PROJECT_BINARY_DIR}/brainquantConfig.cmake" "${PROJECT_BINARY_DIR}/brainquantConfigVersion.cmake"
-  "${PROJECT_SOURCE_DIR}/cmake/brainquantFindLibTorch.cmake" DESTINATION "${_package_dir}")
+if(NOT BRAINQUANT_RUNTIME_ONLY)
+  # Named, because CMake's own search for run paths leaves out folders inside the source tree, where .venv is.
+  set_target_properties(brainquant_c_torch quantize_model evaluate_quantized_model test_all_quantization_methods
+    run_quantization_experiment PROPERTIES INSTALL_RPATH "${BRAINQUANT_TORCH_PREFIX}/lib" INSTALL_RPATH_USE_LINK_PATH ON)
+  set(BRAINQUANT_HDF5_LIBRARIES ${HDF5_CXX_LIBRARIES} ${HDF5_C_LIBRARIES})
+  list(REMOVE_DUPLICATES BRAINQUANT_HDF5_LIBRARIES)
+  brainquant_install_package(brainquant brainquant brainquant_c_torch)
+  install(FILES "${PROJECT_SOURCE_DIR}/cmake/brainquantFindLibTorch.cmake"
+    DESTINATION "${CMAKE_INSTALL_LIBDIR}/cmake/brainquant")
+endif()

@@ -25,7 +25,8 @@ check_installed() {
     [ "$("$1/bin/$program" --version)" = "$program $version" ] ||
       fail "the installed $program says '$("$1/bin/$program" --version)', expected '$program $version'"
   done
-  for file in c_api.h libbrainquant.a libbrainquant_c.so brainquantConfig.cmake; do
+  for file in c_api.h libbrainquant.a libbrainquant_runtime.a libbrainquant_c.so libbrainquant_c_torch.so \
+    brainquantConfig.cmake brainquant_runtimeConfig.cmake; do
     [ -n "$(find "$1" -name "$file")" ] || fail "$file was not installed"
   done
 }

@@ -1,4 +1,7 @@
-/* brainquant from C, and from whatever calls C: LabVIEW, Rust, Python by ctypes. Library: libbrainquant_c.
+/* brainquant from C, and from whatever calls C: LabVIEW, Rust, Python by ctypes.
+ *
+ * Two libraries have these functions: libbrainquant_c runs INT8 files and makes words, on a few small libraries;
+ * libbrainquant_c_torch also runs fp32, FP16, checkpoint folders and the engine "libtorch", on LibTorch.
  *
  * Stable: functions and structs here keep their meaning; what is added later comes as new functions, or at the end of
  * structs that carry their size. No C++ exception leaves a function.
@@ -25,7 +28,7 @@ extern "C" {
 #endif
 
 /* Raised when functions are added. */
-#define BQ_ABI_VERSION 1
+#define BQ_ABI_VERSION 2
 
 enum bq_status {
   BQ_OK = 0,
@@ -66,7 +69,8 @@ BQ_API const char* bq_version(void);
  * there. Until the next call that fails in it. */
 BQ_API const char* bq_last_error(void);
 
-/* Opens a quantized file or a checkpoint folder (then in fp32, on the CPU). `options` may be NULL. */
+/* Opens a quantized file, or, in libbrainquant_c_torch, a checkpoint folder (then in fp32, on the CPU). `options` may
+ * be NULL. */
 BQ_API int bq_model_open(const char* path, const bq_model_options* options, bq_model** model);
 /* Decoders may outlive the model. NULL is allowed. */
 BQ_API void bq_model_close(bq_model* model);
@@ -104,6 +108,52 @@ BQ_API int bq_decoder_reset(bq_decoder* decoder, int64_t session_index);
 BQ_API int bq_decoder_copy(const bq_decoder* decoder, bq_decoder** copy);
 BQ_API int64_t bq_decoder_bins(const bq_decoder* decoder);  /* taken since the start of the trial */
 BQ_API int64_t bq_decoder_steps(const bq_decoder* decoder); /* whose logits were given since then */
+
+/* Words of logits, with a decoding graph (docs/language-models.md) of the 41 classes. The answers are those of
+ * evaluate_quantized_model --lm wfst, bit for bit. */
+typedef struct bq_graph bq_graph; /* an open graph: any number of trials, in any threads, may use it at once */
+typedef struct bq_words bq_words; /* the words of one trial at a time; for one thread at a time */
+
+/* An option by its name, as evaluate_quantized_model has it: "lm_preset" ("server", the default, or "published"),
+ * "beam", "max_active", "min_active", "lattice_beam", "acoustic_scale", "blank_penalty", "ctc_blank_skip_threshold",
+ * "length_penalty", "nbest". */
+typedef struct bq_option {
+  const char* name;
+  const char* value; /* "17", "published" */
+} bq_option;
+
+/* A sentence that the language model thinks possible. Higher scores are better. */
+typedef struct bq_sentence {
+  const char* text; /* until the next call on its bq_words */
+  double acoustic;
+  double ngram;
+  double total;
+} bq_sentence;
+
+/* Opens a folder with TLG.fst and words.txt; an aligned TLG.fst is mapped, so that processes share it. `rescore_lm`:
+ * NULL, or an ARPA model or grammar (G.fst) to rescore with. */
+BQ_API int bq_graph_open(const char* folder, const char* rescore_lm, bq_graph** graph);
+/* What was made with it may outlive it. NULL is allowed. */
+BQ_API void bq_graph_close(bq_graph* graph);
+/* `options` may be NULL if `count` is 0. */
+BQ_API int bq_words_create(const bq_graph* graph, const bq_option* options, int64_t count, bq_words** words);
+BQ_API void bq_words_free(bq_words* words); /* NULL is allowed */
+/* Takes one step's logits [41]. */
+BQ_API int bq_words_push(bq_words* words, const float* logits);
+/* The best words so far, "" if there are none; until the next call on `words`. NULL if it fails. */
+BQ_API const char* bq_words_partial(bq_words* words);
+/* Ends the trial and returns the number of sentences, which bq_words_sentence() gives, the best first (rank 0). */
+BQ_API int64_t bq_words_finish(bq_words* words);
+BQ_API int bq_words_sentence(const bq_words* words, int64_t rank, bq_sentence* sentence);
+BQ_API int bq_words_reset(bq_words* words); /* begins a new trial */
+
+/* Phonemes of a trial's logits [steps, classes]. The 41 classes are BLANK, the phonemes AA to ZH, and "|", the silence
+ * between words. */
+BQ_API const char* bq_class_name(int64_t class_index); /* NULL: no such class */
+/* Writes class numbers and returns how many; `capacity` may be `steps`. ctc_order 0: blanks are dropped first, then
+ * repeats merged (the published order); otherwise textbook CTC, the other way round. */
+BQ_API int64_t bq_phonemes(const float* logits, int64_t steps, int64_t classes, int ctc_order, int32_t* phonemes,
+                           int64_t capacity);
 
 #ifdef __cplusplus
 }

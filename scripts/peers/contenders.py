@@ -208,6 +208,12 @@ def check_agreement(torch_fp32, ours):
             raise RuntimeError(f"{contender.name} gives other logits than PyTorch")
 
 
+def library_at(build, name):
+    """Builds from before there were two libraries have the first alone, which ran everything."""
+    path = build / "lib" / name
+    return path if path.exists() else build / "lib" / "libbrainquant_c.so"
+
+
 def make_contenders(args, trials, threads):
     decoder = TorchDecoder(args.model, threads)  # sets the number of threads
     fp32 = TorchContender("PyTorch fp32", decoder.model, trials, args.steps)
@@ -222,11 +228,12 @@ def make_contenders(args, trials, threads):
             contenders.append(OnnxContender(decoder.model, trials, args.steps, threads, folder))
     except ImportError as missing:
         print(f"ONNX Runtime is left out: {missing}")
-    library = Library(args.build / "lib" / "libbrainquant_c.so")
+    runtime, full = (Library(library_at(args.build, name)) for name in ("libbrainquant_c.so", "libbrainquant_c_torch.so"))
     files = {"fp32": args.model, **quantized_files(args)}
-    ours = [OurContender(f"brainquant {name}", library, path, trials, args.steps, threads) for name, path in files.items()]
+    ours = [OurContender(f"brainquant {name}", runtime if "qint" in name else full, path, trials, args.steps, threads)
+            for name, path in files.items()]
     print(f"\n{threads} threads; brainquant's instructions: "
-          f"{library.dll.bq_model_instructions(ours[1].model.handle).decode()}")
+          f"{runtime.dll.bq_model_instructions(ours[1].model.handle).decode()}")
     check_agreement(fp32, ours)
     return contenders + ours
 

@@ -7,27 +7,23 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
-#include <new>
 #include <span>
-#include <stdexcept>
 #include <string>
-#include <system_error>
+#include <utility>
 #include <vector>
 
 #include "brainquant/runtime/streaming_decoder.h"
-#include "brainquant/support/error.h"
 #include "brainquant/version.h"
-#include "model/checkpoint.h"
+#include "c_api/guarded.h"
+#include "c_api/open_engine.h"
 #include "model/config_limits.h"
 #include "model/smoothing.h"
-#include "quantization/quantized_file.h"
 #include "runtime/finite_features.h"
-#include "support/utf8.h"
-#include "torch/any_engine.h"
-
-namespace {
 
 using namespace brainquant;
+using namespace brainquant::c_api;
+
+namespace {
 
 /// What models and their decoders share: an engine serves one call at a time.
 struct OpenModel {
@@ -54,49 +50,6 @@ struct bq_decoder {
 };
 
 namespace {
-
-thread_local std::string last_error;
-
-struct ArgumentError : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
-int failed(int status, const char* what) noexcept {
-  try {
-    last_error = valid_utf8(what);
-  } catch (...) {
-    last_error.clear();
-  }
-  return status;
-}
-
-/// Runs `work` and turns what it throws into a status.
-template <typename Work>
-auto guarded(Work work) noexcept -> decltype(work()) {
-  try {
-    return work();
-  } catch (const ArgumentError& error) {
-    return failed(BQ_ERROR_ARGUMENT, error.what());
-  } catch (const UsageError& error) {
-    return failed(BQ_ERROR_USAGE, error.what());
-  } catch (const FileError& error) {
-    return failed(BQ_ERROR_FILE, error.what());
-  } catch (const FormatError& error) {
-    return failed(BQ_ERROR_FORMAT, error.what());
-  } catch (const Error& error) {
-    return failed(BQ_ERROR_WORK, error.what());
-  } catch (const std::bad_alloc&) {
-    return failed(BQ_ERROR_MEMORY, "out of memory");
-  } catch (const std::exception& error) {
-    return failed(BQ_ERROR_INTERNAL, error.what());
-  } catch (...) {
-    return failed(BQ_ERROR_INTERNAL, "unknown failure");
-  }
-}
-
-void require(const void* pointer, const char* name) {
-  if (pointer == nullptr) throw ArgumentError(fmt::format("{} is NULL", name));
-}
 
 EngineOptions engine_options(const bq_model_options* options) {
   EngineOptions result;
@@ -125,17 +78,9 @@ EngineOptions engine_options(const bq_model_options* options) {
 
 std::shared_ptr<OpenModel> open_model(const std::filesystem::path& path, const EngineOptions& options) {
   auto open = std::make_shared<OpenModel>();
-  std::error_code no_folder;  // what is wrong with the path, the reader will say
-  if (std::filesystem::is_directory(path, no_folder)) {
-    if (!is_checkpoint_folder(path)) throw FileError(path.string(), "a folder without checkpoint/best_checkpoint");
-    const Checkpoint checkpoint = load_checkpoint(path);
-    open->method = "fp32";
-    open->engine = make_engine(checkpoint.config, checkpoint.weights, options);
-  } else {
-    const QuantizedModel model = load_quantized_model(path);
-    open->method = model.options.method_name();
-    open->engine = make_engine(model, options);
-  }
+  QuantizedEngine opened = open_engine(path, options);
+  open->method = std::move(opened.method);
+  open->engine = std::move(opened.engine);
   open->engine_name = open->engine->name();
   open->instructions = open->engine->instructions();
   open->taps = smoothing_taps(open->config().smoothing);
@@ -176,9 +121,14 @@ EngineInput engine_input(const OpenModel& open, bq_trial& trial, std::int64_t in
 
 }  // namespace
 
+std::string& brainquant::c_api::last_error() noexcept {
+  thread_local std::string error;
+  return error;
+}
+
 int32_t bq_abi_version(void) { return BQ_ABI_VERSION; }
 const char* bq_version(void) { return kVersion; }
-const char* bq_last_error(void) { return last_error.c_str(); }
+const char* bq_last_error(void) { return last_error().c_str(); }
 
 int bq_model_open(const char* path, const bq_model_options* options, bq_model** model) {
   return guarded([&]() -> int {

@@ -37,8 +37,8 @@ EvaluatedModel open_checkpoint(const fs::path& path, const EngineOptions& option
 }
 
 EvaluatedModel open_quantized(const fs::path& path, EngineOptions options, const RunContext& context) {
-  const LoadedQuantizedFile file = load_quantized_file(path, context);
-  const QuantizedModel& quantized = file.model;
+  const QuantizedFileReader file(path, context);
+  const QuantizedModel& quantized = file.model();
   warn_if_unsmoothed(quantized.config, context);
   if (!runs_on_gpu(quantized.options.dtype) && options.gpu_number >= 0) {
     context.log.info("INT8 models run on the CPU");
@@ -47,9 +47,8 @@ EvaluatedModel open_quantized(const fs::path& path, EngineOptions options, const
   EvaluatedModel model;
   model.facts.method = quantized.options.method_name();
   model.facts.path = path.string();
-  model.facts.sha256 = file.sha256;
   model.facts.source_sha256 = quantized.provenance.source_sha256;
-  model.facts.bytes = file.bytes;
+  model.facts.bytes = file.file_bytes();
   model.facts.fp32_bytes = quantized.config.fp32_bytes();
   model.facts.val_per = quantized.provenance.val_per;
   model.facts.args_sha256 = quantized.provenance.args_sha256;
@@ -59,7 +58,9 @@ EvaluatedModel open_quantized(const fs::path& path, EngineOptions options, const
   model.facts.calibration_sha256 = quantized.provenance.calibration_sha256.value_or("");
   model.config = quantized.config;
   model.engine_options = options;
-  model.engine = make_engine(quantized, options);
+  model.engine = make_engine(file, options, context);
+  model.facts.sha256 = file.file_sha256();
+  file.require_unchanged();
   return model;
 }
 

@@ -30,10 +30,14 @@ RedisOptions redis_options(const LanguageModelOptions& options) {
 
 /// The options of the one model and of the other, in the order of the flags.
 const std::vector<std::string> kRedisOptions = {"redis_host", "redis_port", "redis_db", "lm_timeout"};
-const std::vector<std::string> kWfstOptions = {
-    "lm_dir",         "rescore_lm",   "lm_preset",      "beam",          "max_active",
-    "min_active",     "lattice_beam", "acoustic_scale", "blank_penalty", "ctc_blank_skip_threshold",
-    "length_penalty", "nbest"};
+
+std::vector<std::string> names_of_wfst_options() {
+  std::vector<std::string> names = {"lm_dir", "rescore_lm", "lm_preset"};
+  WfstOptions wfst;
+  const OptionList list = list_options(wfst);
+  for (const Option& option : list.options()) names.push_back(option.name);
+  return names;
+}
 
 std::vector<std::string> arguments_of(const LanguageModelOptions& options, const std::vector<std::string>& names) {
   LanguageModelOptions copy = options;
@@ -55,7 +59,7 @@ std::vector<std::string> language_model_names() { return {"redis", "wfst"}; }
 
 OptionList list_options(LanguageModelOptions& options) {
   OptionList list;
-  const auto add = [&list](const char* name, auto& field, const char* help) -> Option& {
+  const auto add = [&list](const char* name, auto& field, const std::string& help) -> Option& {
     return list.add(name, field, help).that_decides(Decides::words);
   };
   add("skip_lm", options.skip_lm, "Phonemes only, without a language model");
@@ -70,18 +74,21 @@ OptionList list_options(LanguageModelOptions& options) {
   add("lm_dir", options.lm_dir, "wfst: folder with TLG.fst and words.txt");
   add("rescore_lm", options.rescore_lm, "wfst: larger G.fst or ARPA model to rescore with");
   add("lm_preset", options.lm_preset,
-      "wfst: the public server's defaults (server), or the options its instructions give (published)")
+      "wfst: the public server's defaults (server), or the options its instructions give (published); those below "
+      "override it")
       .with_choices({"server", "published"});
-  add("beam", options.beam, "wfst: search beam; this and the options below override the preset");
-  add("max_active", options.max_active, "wfst: most paths kept at a step");
-  add("min_active", options.min_active, "wfst: fewest paths kept at a step");
-  add("lattice_beam", options.lattice_beam, "wfst: how much worse than the best a listed sentence may be");
-  add("acoustic_scale", options.acoustic_scale, "wfst: weight of the logits against the language model");
-  add("blank_penalty", options.blank_penalty, "wfst: its logarithm is subtracted from blank's log-probability");
-  add("ctc_blank_skip_threshold", options.ctc_blank_skip_threshold,
-      "wfst: skip steps whose blank is more probable than this");
-  add("length_penalty", options.length_penalty, "wfst: cost of each step that advances in the graph");
-  add("nbest", options.nbest, "wfst: number of sentences to list");
+  WfstOptions wfst;
+  const OptionList of_wfst = list_options(wfst);
+  const auto add_wfst = [&](const char* name, auto& field) { add(name, field, "wfst: " + of_wfst.at(name).help); };
+  add_wfst("beam", options.beam);
+  add_wfst("max_active", options.max_active);
+  add_wfst("min_active", options.min_active);
+  add_wfst("lattice_beam", options.lattice_beam);
+  add_wfst("acoustic_scale", options.acoustic_scale);
+  add_wfst("blank_penalty", options.blank_penalty);
+  add_wfst("ctc_blank_skip_threshold", options.ctc_blank_skip_threshold);
+  add_wfst("length_penalty", options.length_penalty);
+  add_wfst("nbest", options.nbest);
   return list;
 }
 
@@ -98,7 +105,7 @@ void LanguageModelOptions::validate() const {
   }
   if (chosen_lm() == "redis") {
     redis_options(*this).validate();
-    const std::vector<std::string> given = arguments_of(*this, kWfstOptions);
+    const std::vector<std::string> given = arguments_of(*this, names_of_wfst_options());
     if (!given.empty()) throw UsageError(fmt::format("{} requires --lm wfst", given.front()));
     return;
   }
@@ -122,25 +129,21 @@ void LanguageModelOptions::name_unused(const RunContext& context) const {
 
 WfstOptions LanguageModelOptions::wfst_options() const {
   WfstOptions options = WfstOptions::preset(lm_preset.empty() ? "server" : lm_preset);
-  const auto take = [](auto& field, const auto& value) {
-    if (value) field = static_cast<std::remove_reference_t<decltype(field)>>(*value);
-  };
-  take(options.beam, beam);
-  take(options.max_active, max_active);
-  take(options.min_active, min_active);
-  take(options.lattice_beam, lattice_beam);
-  take(options.acoustic_scale, acoustic_scale);
-  take(options.blank_penalty, blank_penalty);
-  take(options.ctc_blank_skip_threshold, ctc_blank_skip_threshold);
-  take(options.length_penalty, length_penalty);
-  take(options.nbest, nbest);
+  LanguageModelOptions copy = *this;
+  const OptionList given = list_options(copy);
+  const OptionList taken = list_options(options);
+  for (const Option& option : taken.options()) {
+    const std::string value = text_of(given.at(option.name).value());
+    if (!value.empty()) option.set(value);
+  }
   return options;
 }
 
 std::vector<std::string> LanguageModelOptions::arguments() const {
   if (skip_lm) return {"--skip_lm"};
   std::vector<std::string> result = {"--lm", chosen_lm()};
-  const std::vector<std::string> more = arguments_of(*this, chosen_lm() == "wfst" ? kWfstOptions : kRedisOptions);
+  const std::vector<std::string> more =
+      arguments_of(*this, chosen_lm() == "wfst" ? names_of_wfst_options() : kRedisOptions);
   result.insert(result.end(), more.begin(), more.end());
   return result;
 }

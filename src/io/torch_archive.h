@@ -16,8 +16,8 @@ namespace brainquant {
 /// Opens an archive and reads its pickle; tensors are read one at a time, when asked for. Every record that is read is
 /// compared with its CRC-32 in the zip's directory; an archive saved without them
 /// (torch.serialization.set_crc32_options(False)) is read all the same, with a log.warning. Functions throw FileError
-/// (missing, unreadable) and FormatError (naming the file and the record or tensor). Not for use by several threads at
-/// once.
+/// (missing, unreadable) and FormatError (naming the file and the record or tensor). Several threads may
+/// read tensors at once.
 class TorchArchiveReader {
  public:
   explicit TorchArchiveReader(const std::filesystem::path& path, const RunContext& context = {});

@@ -10,6 +10,7 @@
 #include <charconv>
 #include <cstring>
 #include <limits>
+#include <mutex>
 #include <set>
 #include <span>
 #include <type_traits>
@@ -103,6 +104,7 @@ struct TorchArchiveReader::Impl {
   InputFile file;
   ZipDirectory directory;
   PickleValue root;
+  mutable std::mutex mutex;  // of the directory, which reads headers, and of what follows
   mutable std::set<std::string> verified;
 
   explicit Impl(const std::filesystem::path& path)
@@ -120,11 +122,13 @@ struct TorchArchiveReader::Impl {
   // is read through once before the first part is handed out.
   void read(const std::string& name, std::uint64_t from, void* to, std::uint64_t count) const {
     const ZipRecord& entry = record(name);
+    std::unique_lock lock(mutex);
     const std::uint64_t begin = directory.offset_of(name, entry);
     if (begin > file.size() || entry.size > file.size() - begin) {
       throw FormatError(file.path(), name, "reaches past the end of the file");
     }
     const bool is_verified = !directory.has_checksums() || verified.contains(name);
+    lock.unlock();
     char* const target = static_cast<char*>(to);
     if (from == 0 && count == entry.size) {
       const std::uint32_t crc = copy(name, begin, count, [&](std::uint64_t at) { return target + at; });
@@ -143,6 +147,7 @@ struct TorchArchiveReader::Impl {
       throw FormatError(file.path(), name, hexadecimal(found),
                         fmt::format("{}: the record is damaged", hexadecimal(expected)));
     }
+    const std::lock_guard lock(mutex);
     verified.insert(name);
   }
 

@@ -28,6 +28,21 @@ WfstOptions WfstOptions::preset(std::string_view name) {
   throw UsageError(fmt::format("lm_preset \"{}\": it must be server or published", name));
 }
 
+OptionList list_options(WfstOptions& options) {
+  OptionList list;
+  list.add("beam", options.beam, "search beam");
+  list.add("max_active", options.max_active, "most paths kept at a step");
+  list.add("min_active", options.min_active, "fewest paths kept at a step");
+  list.add("lattice_beam", options.lattice_beam, "how much worse than the best a listed sentence may be");
+  list.add("acoustic_scale", options.acoustic_scale, "weight of the logits against the language model");
+  list.add("blank_penalty", options.blank_penalty, "its logarithm is subtracted from blank's log-probability");
+  list.add("ctc_blank_skip_threshold", options.ctc_blank_skip_threshold,
+           "skip steps whose blank is more probable than this");
+  list.add("length_penalty", options.length_penalty, "cost of each step that advances in the graph");
+  list.add("nbest", options.nbest, "number of sentences to list");
+  return list;
+}
+
 void WfstOptions::validate() const {
   const auto positive = [](float value) { return std::isfinite(value) && value > 0.0F; };
   require(positive(beam), "beam", beam, "above 0");

@@ -11,6 +11,7 @@
 #include "model/config_limits.h"
 #include "model/smoothing.h"
 #include "quantization/parsed_field.h"
+#include "quantization/quantized_file_head.h"
 #include "quantization/tensor_loader.h"
 #include "quantization/usable_product.h"
 #include "quantization/weight_codec.h"
@@ -244,6 +245,8 @@ Provenance read_provenance(const PickleField& field, int format_version) {
   return provenance;
 }
 
+}  // namespace
+
 QuantizedFileHead read_head(const PickleField& root) {
   if (!root.has("format") || root.at("format").as_string() != "brainquant") {
     root.fail("not a quantized model of this tool (a folder with checkpoint/best_checkpoint is the fp32 model)");
@@ -259,6 +262,8 @@ QuantizedFileHead read_head(const PickleField& root) {
   return head;
 }
 
+namespace {
+
 /// Smallest activation scale whose inverse and products stay normal numbers.
 constexpr double kSmallestScale = 0x1p-100;
 
@@ -270,6 +275,8 @@ float read_scale(const PickleField& field) {
   return static_cast<float>(scale);
 }
 
+}  // namespace
+
 ActivationScales read_activation_scales(const PickleField& field, std::int64_t layers) {
   ActivationScales scales;
   scales.day_input = read_scale(field.at("day_input"));
@@ -280,8 +287,6 @@ ActivationScales read_activation_scales(const PickleField& field, std::int64_t l
   }
   return scales;
 }
-
-}  // namespace
 
 std::vector<StoredTensor> stored_tensors(const QuantizedModel& model) {
   std::vector<StoredTensor> tensors;
@@ -317,67 +322,6 @@ void save_quantized_model(const QuantizedModel& model, const std::filesystem::pa
 QuantizedFileHead read_quantized_head(const std::filesystem::path& path) {
   const TorchArchiveReader archive(path);
   return read_head(archive.root_field());
-}
-
-namespace {
-
-QuantizedModel read_model(const TorchArchiveReader& archive, QuantizedFileHead head, const RunContext& context) {
-  const PickleField root = archive.root_field();
-  QuantizedModel model;
-  model.config = std::move(head.config);
-  model.options = head.options;
-  model.provenance = std::move(head.provenance);
-  const DecoderConfig& config = model.config;
-  TensorLoader load(archive, head.format_version, head.options);
-  for (std::size_t d = 0; d < config.sessions.size(); ++d) {
-    context.cancel.check();
-    const std::int64_t features = config.n_input_features;
-    if (model.options.day_layers == DayLayers::keep_float) {
-      model.day_weights.push_back(
-          {features, features, load.float32(fmt::format("day_weights.{}", d), {features, features})});
-    } else {
-      model.day_residuals.push_back(load.weight(fmt::format("day_residuals.{}", d), features, features));
-    }
-    model.day_biases.push_back(load.float32(fmt::format("day_biases.{}", d), {features}));
-  }
-  const std::int64_t gates = 3 * config.n_units;
-  for (std::int64_t k = 0; k < config.n_layers; ++k) {
-    context.cancel.check();
-    const std::int64_t inputs = k == 0 ? config.step_input_size() : config.n_units;
-    QuantizedGruLayer layer;
-    layer.weight_ih = load.weight(fmt::format("gru.weight_ih_l{}", k), gates, inputs);
-    layer.weight_hh = load.weight(fmt::format("gru.weight_hh_l{}", k), gates, config.n_units);
-    layer.bias_ih = load.float32(fmt::format("gru.bias_ih_l{}", k), {gates});
-    layer.bias_hh = load.float32(fmt::format("gru.bias_hh_l{}", k), {gates});
-    model.gru.push_back(std::move(layer));
-  }
-  model.out_weight = load.weight("out.weight", config.n_classes, config.n_units);
-  model.out_bias = load.float32("out.bias", {config.n_classes});
-  model.h0 = load.float32("h0", {config.n_units});
-  load.require_all_taken();
-  if (model.options.is_static()) {
-    model.activation_scales = read_activation_scales(root.at("activation_scales"), config.n_layers);
-  }
-  return model;
-}
-
-}  // namespace
-
-QuantizedModel load_quantized_model(const std::filesystem::path& path, const RunContext& context) {
-  const TorchArchiveReader archive(path, context);
-  return read_model(archive, read_head(archive.root_field()), context);
-}
-
-LoadedQuantizedFile load_quantized_file(const std::filesystem::path& path, const RunContext& context) {
-  const TorchArchiveReader archive(path, context);
-  QuantizedFileHead head = read_head(archive.root_field());
-  LoadedQuantizedFile loaded;
-  loaded.format_version = head.format_version;
-  loaded.model = read_model(archive, std::move(head), context);
-  loaded.sha256 = archive.file_sha256();
-  loaded.bytes = static_cast<std::int64_t>(archive.file_bytes());
-  archive.require_unchanged();
-  return loaded;
 }
 
 }  // namespace brainquant

@@ -98,7 +98,7 @@ std::vector<T> TensorLoader::verified(const std::string& name, std::vector<T> va
 
 void TensorLoader::require_count(const PickleField& dict, std::string_view what) const {
   const std::size_t found = dict.entries().size();
-  if (found != taken_) dict.fail(fmt::format("found {} {}, expected {}", found, what, taken_));
+  if (found != taken_) dict.fail(fmt::format("found {} {}, expected {}", found, what, taken_.load()));
 }
 
 }  // namespace brainquant

@@ -1,6 +1,7 @@
 // The tensors of a quantized file.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -13,7 +14,7 @@
 namespace brainquant {
 
 /// Reads each tensor by its name, compares it with the shape and type asked for and with its checksum, and counts it.
-/// Functions throw FormatError naming file and field.
+/// Functions throw FormatError naming file and field. Several threads may read at once.
 class TensorLoader {
  public:
   using Shape = std::vector<std::int64_t>;
@@ -24,6 +25,7 @@ class TensorLoader {
 
   /// A weight matrix [rows, cols] in the format that the file says it has.
   WeightMatrix weight(const std::string& name, std::int64_t rows, std::int64_t cols);
+  WeightFormat format_of_weight(const std::string& name) const;
 
   /// Refuses NaN, infinity and magnitudes above kLargestMagnitude. `why` says what a wrong shape contradicts.
   std::vector<float> float32(const std::string& name, const Shape& shape, const std::string& why = "");
@@ -39,7 +41,6 @@ class TensorLoader {
   PickleField take(const std::string& name, const Shape& shape, TensorType type, const std::string& why = "");
   template <typename T>
   std::vector<T> verified(const std::string& name, std::vector<T> values) const;
-  WeightFormat format_of_weight(const std::string& name) const;
   void require_count(const PickleField& dict, std::string_view what) const;
 
   const TorchArchiveReader& archive_;
@@ -47,7 +48,7 @@ class TensorLoader {
   PickleField tensors_;
   PickleField checksums_;
   std::optional<PickleField> formats_;  // not in version 1
-  std::size_t taken_ = 0;
+  std::atomic<std::size_t> taken_ = 0;
 };
 
 }  // namespace brainquant

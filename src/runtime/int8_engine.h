@@ -5,12 +5,16 @@
 
 #include "brainquant/runtime/engine.h"
 #include "brainquant/runtime/engine_options.h"
-#include "quantization/quantized_model.h"
+#include "quantization/quantized_file.h"
 
 namespace brainquant {
 
 /// An INT8 model in "reference" or "native", which is the default. Throws UsageError for another engine or a model that
 /// is not INT8; torch/any_engine.h runs those too.
 std::unique_ptr<Engine> make_int8_engine(const QuantizedModel& model, const EngineOptions& options);
+
+/// The same for an open file; "native" never has all of its tensors in memory.
+std::unique_ptr<Engine> make_int8_engine(const QuantizedFileReader& file, const EngineOptions& options,
+                                         const RunContext& context = {});
 
 }  // namespace brainquant

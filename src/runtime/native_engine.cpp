@@ -12,8 +12,8 @@ namespace {
 
 class NativeEngine : public Engine {
  public:
-  NativeEngine(const QuantizedModel& model, const Kernel& kernel, int threads)
-      : model_(model, kernel), team_(threads), trials_(model_, team_), stream_(model_, team_) {}
+  NativeEngine(const QuantizedModel& model, const WeightSource& weights, const Kernel& kernel, int threads)
+      : team_(threads), model_(model, weights, kernel, team_), trials_(model_, team_), stream_(model_, team_) {}
 
   std::string name() const override { return "native"; }
   std::string instructions() const override { return model_.kernel.name; }
@@ -38,8 +38,8 @@ class NativeEngine : public Engine {
   void prepare(EngineState& state) override { stream_.prepare(static_cast<NativeState&>(state)); }
 
  private:
-  NativeModel model_;
   ThreadTeam team_;
+  NativeModel model_;
   TrialDecoder trials_;
   NativeStream stream_;
 };
@@ -47,8 +47,15 @@ class NativeEngine : public Engine {
 }  // namespace
 
 std::unique_ptr<Engine> make_native_engine(const QuantizedModel& model, const std::string& kernel, int threads) {
-  require_int8(model, "native");
-  return std::make_unique<NativeEngine>(model, choose_kernel(kernel), threads);
+  require_int8(model.weight_formats(), model.config, "native");
+  return std::make_unique<NativeEngine>(model, ModelWeights(model), choose_kernel(kernel), threads);
+}
+
+std::unique_ptr<Engine> open_native_engine(const QuantizedFileReader& file, const std::string& kernel, int threads) {
+  require_int8(file.weight_formats(), file.model().config, "native");
+  auto engine = std::make_unique<NativeEngine>(file.model(), file, choose_kernel(kernel), threads);
+  file.require_all_read();
+  return engine;
 }
 
 }  // namespace brainquant

@@ -5,11 +5,14 @@
 #include <string>
 
 #include "brainquant/runtime/engine.h"
-#include "quantization/quantized_model.h"
+#include "quantization/quantized_file.h"
 
 namespace brainquant {
 
 /// `kernel` as in choose_kernel. Throws UsageError if the model is not INT8.
 std::unique_ptr<Engine> make_native_engine(const QuantizedModel& model, const std::string& kernel, int threads);
+
+/// The model of an open file, whose matrices are read, verified and packed one by one by all threads.
+std::unique_ptr<Engine> open_native_engine(const QuantizedFileReader& file, const std::string& kernel, int threads);
 
 }  // namespace brainquant

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "quantization/quantized_model.h"
+#include "quantization/weight_source.h"
 #include "runtime/numerics.h"
 #include "runtime/packed_matrix.h"
 #include "runtime/share.h"
@@ -17,7 +18,9 @@ namespace brainquant {
 struct DayScratch;
 
 struct NativeModel {
-  NativeModel(const QuantizedModel& model, const Kernel& kernel);
+  /// Packs the matrices of `weights`, which are `model`'s; its own may be empty. The team's members take them one by
+  /// one. Throws what `weights` throws.
+  NativeModel(const QuantizedModel& model, const WeightSource& weights, const Kernel& kernel, ThreadTeam& team);
 
   const Kernel& kernel;
   DecoderConfig config;

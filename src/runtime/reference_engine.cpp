@@ -29,7 +29,9 @@ struct ReferenceState : EngineState {
 
 class ReferenceEngine : public Engine {
  public:
-  explicit ReferenceEngine(const QuantizedModel& model) : model_(model) { require_int8(model, "reference"); }
+  explicit ReferenceEngine(const QuantizedModel& model) : model_(model) {
+    require_int8(model.weight_formats(), model.config, "reference");
+  }
 
   std::string name() const override { return "reference"; }
   std::string instructions() const override { return kReferenceInstructions; }

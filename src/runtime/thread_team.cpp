@@ -59,17 +59,18 @@ void ThreadTeam::serve(int member) {
     wait_for_change(round_, seen);
     ++seen;
     if (ending_.load()) return;
-    (*work_)(member);
+    call_(work_, member);
     barrier();
   }
 }
 
-void ThreadTeam::run(const std::function<void(int)>& work) {
-  if (size_ == 1) return work(0);
-  work_ = &work;
+void ThreadTeam::run_call(Call call, const void* work) {
+  if (size_ == 1) return call(work, 0);
+  call_ = call;
+  work_ = work;
   round_.fetch_add(1, std::memory_order_release);
   round_.notify_all();
-  work(0);
+  call(work, 0);
   barrier();
 }
 

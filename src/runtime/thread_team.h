@@ -4,7 +4,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <functional>
 #include <thread>
 #include <vector>
 
@@ -19,12 +18,18 @@ class ThreadTeam {
   ThreadTeam& operator=(const ThreadTeam&) = delete;
 
   int size() const { return size_; }
-  /// Calls work(member) on every member and returns when all are done. `work` must not throw.
-  void run(const std::function<void(int)>& work);
+  /// Calls work(member) on every member and returns when all are done. `work` must not throw. Allocates nothing, as a
+  /// std::function might.
+  template <typename Work>
+  void run(const Work& work) {
+    run_call([](const void* called, int member) { (*static_cast<const Work*>(called))(member); }, &work);
+  }
   /// Inside run(): returns once every member has called it. What members wrote before is visible to all after.
   void barrier();
 
  private:
+  using Call = void (*)(const void* work, int member);
+  void run_call(Call call, const void* work);
   void serve(int member);
   void end();
 
@@ -32,7 +37,8 @@ class ThreadTeam {
   alignas(64) std::atomic<std::uint32_t> round_{0};  // counts calls of run()
   alignas(64) std::atomic<int> arrived_{0};
   alignas(64) std::atomic<std::uint32_t> generation_{0};  // counts barriers
-  const std::function<void(int)>* work_ = nullptr;
+  Call call_ = nullptr;
+  const void* work_ = nullptr;
   std::atomic<bool> ending_{false};
   std::vector<std::jthread> threads_;
 };

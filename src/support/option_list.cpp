@@ -63,6 +63,11 @@ void read(const std::string& name, const std::string& text, std::int64_t& field)
 void read(const std::string& name, const std::string& text, double& field) {
   read_number(name, text, field, "a number");
 }
+void read(const std::string& name, const std::string& text, float& field) {
+  double value = 0;
+  read(name, text, value);
+  field = static_cast<float>(value);
+}
 
 }  // namespace option
 

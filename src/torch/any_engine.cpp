@@ -43,8 +43,7 @@ WeightFormat format_of(std::optional<Dtype> dtype) {
 }
 
 /// The one format that all matrices have: no engine runs a mixture yet.
-WeightFormat format_of_all_weights(const QuantizedModel& model) {
-  const std::vector<WeightFormat> formats = model.weight_formats();
+WeightFormat only_one_of(const std::vector<WeightFormat>& formats) {
   if (formats.size() == 1) return formats.front();
   std::vector<std::string> names;
   for (const WeightFormat format : formats) names.push_back(name_of(format));
@@ -91,11 +90,20 @@ ResolvedEngine resolve_engine(std::optional<Dtype> dtype, const EngineOptions& o
 
 std::unique_ptr<Engine> make_engine(const QuantizedModel& model, const EngineOptions& options) {
   validate(options);
-  const WeightFormat format = format_of_all_weights(model);
+  const WeightFormat format = only_one_of(model.weight_formats());
   set_libtorch_threads(options.effective_threads());
   // The INT8 engines refuse what they can't run by name.
   if (resolve_format(format, options).engine != "libtorch") return make_int8_engine(model, options);
   return make_libtorch_engine(model, format, options.gpu_number);
+}
+
+std::unique_ptr<Engine> make_engine(const QuantizedFileReader& file, const EngineOptions& options,
+                                    const RunContext& context) {
+  validate(options);
+  const WeightFormat format = only_one_of(file.weight_formats());
+  set_libtorch_threads(options.effective_threads());
+  if (resolve_format(format, options).engine != "libtorch") return make_int8_engine(file, options, context);
+  return make_libtorch_engine(file.read_all(context), format, options.gpu_number);
 }
 
 std::unique_ptr<Engine> make_engine(const DecoderConfig& config, const DecoderWeights& weights,

@@ -8,7 +8,7 @@
 #include "brainquant/runtime/engine.h"
 #include "brainquant/runtime/engine_options.h"
 #include "model/checkpoint.h"
-#include "quantization/quantized_model.h"
+#include "quantization/quantized_file.h"
 
 namespace brainquant {
 
@@ -27,6 +27,9 @@ bool runs_on_gpu(std::optional<Dtype> dtype);
 /// mixture in none (UsageError otherwise). Throws UsageError as EngineOptions::validate() does, and for a GPU number
 /// past those there.
 std::unique_ptr<Engine> make_engine(const QuantizedModel& model, const EngineOptions& options);
+/// The same for an open file; only what the native engine runs is read matrix by matrix.
+std::unique_ptr<Engine> make_engine(const QuantizedFileReader& file, const EngineOptions& options,
+                                    const RunContext& context = {});
 /// The fp32 model, in "libtorch" only (UsageError otherwise).
 std::unique_ptr<Engine> make_engine(const DecoderConfig& config, const DecoderWeights& weights,
                                     const EngineOptions& options);

@@ -225,7 +225,7 @@ class LibTorchInt8Engine : public Engine {
 }  // namespace
 
 std::unique_ptr<Engine> make_libtorch_int8_engine(const QuantizedModel& model) {
-  require_int8(model, "libtorch");
+  require_int8(model.weight_formats(), model.config, "libtorch");
   SilentWarnings silent;
   const c10::WarningUtils::WarningHandlerGuard guard(&silent);
   try {

@@ -16,7 +16,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*["<]([^">]+)[">]', re.MULTILINE)
 def layers_of(root):
     """The layers from low to high, as src/CMakeLists.txt adds them; docs/architecture.md's table has the same order."""
     cmake = (root / "src/CMakeLists.txt").read_text()
-    layers = re.search(r"foreach\(layer ([\w\s]+)\)", cmake).group(1).split()
+    layers = max((names.split() for names in re.findall(r"set\(_layers ([\w\s]+)\)", cmake)), key=len)
     folders = {path.name for path in (root / "src").iterdir() if path.is_dir()}
     assert folders == set(layers), f"src/ has {sorted(folders)}, its CMakeLists.txt {sorted(layers)}"
     described = re.findall(r"^\| (\w+) \| ", (root / "docs/architecture.md").read_text(), re.MULTILINE)[1:]

@@ -41,6 +41,38 @@ function(consume)
 endfunction()
 consume()
 
+# The rig's library alone: the examples in C, C++ and Python, built on the moved package, say the same words.
+file(REMOVE_RECURSE "${WORK}/examples")
+run(${CMAKE_COMMAND} -S "${EXAMPLES}" -B "${WORK}/examples" -G Ninja -DCMAKE_PREFIX_PATH=${prefix}
+    -DCMAKE_CXX_COMPILER=${COMPILER} -DCMAKE_DISABLE_FIND_PACKAGE_Torch=ON)
+run(${CMAKE_COMMAND} --build "${WORK}/examples")
+run("${prefix}/bin/quantize_model" --model_path "${STUDY}/model" --output_path "${WORK}/q.pt" --force)
+file(WRITE "${WORK}/bins.py" "import sys, h5py, numpy\nfile = h5py.File(sys.argv[1])\n"
+  "numpy.concatenate([file[name]['input_features'][:] for name in file]).astype('f4').tofile(sys.argv[2])\n")
+run(${PYTHON} "${WORK}/bins.py" "${STUDY}/data/t15.2023.08.11/data_val.hdf5" "${WORK}/bins")
+file(GLOB_RECURSE library "${prefix}/libbrainquant_c.so")
+set(arguments "${WORK}/q.pt" t15.2023.08.11 "${GRAPH}")
+set(said "")
+foreach(client "${WORK}/examples/live_decoder" "${WORK}/examples/live_decoder_cpp"
+        "${PYTHON};${EXAMPLES}/live_decoder.py;${library}")
+  execute_process(COMMAND ${client} ${arguments} INPUT_FILE "${WORK}/bins" OUTPUT_VARIABLE words ERROR_VARIABLE problem
+                  RESULT_VARIABLE result)
+  if(NOT result EQUAL 0 OR NOT words MATCHES "= [a-z]")
+    message(FATAL_ERROR "${client}\ngave ${result}: ${problem}\n${words}")
+  endif()
+  if(said AND NOT words STREQUAL said)
+    message(FATAL_ERROR "${client} says\n${words}\nand another client\n${said}")
+  endif()
+  set(said "${words}")
+endforeach()
+run("${WORK}/examples/live_decoder" --selftest "${WORK}/q.pt")
+message("${output}")
+# Nothing but the system's libraries: no path of this build or of its virtual environment.
+run(readelf -d "${library}")
+if(output MATCHES "R(UN)?PATH")
+  message(FATAL_ERROR "${library} names a path:\n${output}")
+endif()
+
 # A LibTorch for a GPU whose toolkit is missing: its own package ends the configuration, as that of the CUDA wheels does.
 set(gpu "${WORK}/gpu")
 file(REMOVE_RECURSE "${gpu}")

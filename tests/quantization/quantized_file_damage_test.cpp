@@ -158,10 +158,10 @@ TEST(HostileQuantizedFile, HeadsThatCannotBe) {
     }
     expect_contains(f.refusal("model", key, std::nullopt), key);
   }
-  expect_contains(f.refusal("model", "n_units", 4), "found int8 [9, 2], expected int8 [12, 2]");
+  expect_contains(f.refusal("model", "n_units", 4), "found float32 [9], expected float32 [12]");
   expect_contains(f.refusal("model", "patch_size", -1), "patch_size");
   expect_contains(f.refusal("model", "sessions", PickleValue::list({})), "sessions");
-  expect_contains(f.refusal("model", "sessions", PickleValue::list({"a", "b"})), "day_residuals.1");
+  expect_contains(f.refusal("model", "sessions", PickleValue::list({"a", "b"})), "day_biases.1: is missing");
   expect_contains(f.refusal("model", "smooth_kernel_std", std::numeric_limits<double>::quiet_NaN()),
                   "smooth_kernel_std");
   expect_contains(f.refusal("provenance", "source_sha256", 7), "source_sha256");

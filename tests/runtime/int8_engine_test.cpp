@@ -17,7 +17,6 @@
 #include "runtime/native_stream.h"
 #include "support/error_message.h"
 #include "support/small_decoder.h"
-#include "torch/any_engine.h"
 
 namespace brainquant {
 namespace {
@@ -44,7 +43,7 @@ std::vector<std::string> kernels_here() {
 
 std::unique_ptr<Engine> engine_of(const QuantizedModel& model, const std::string& engine,
                                   const std::string& kernel = "", int threads = 1) {
-  return make_engine(model, EngineOptions{engine, kernel, threads, -1});
+  return make_int8_engine(model, EngineOptions{engine, kernel, threads, -1});
 }
 
 void expect_same_bits(const Logits& found, const Logits& expected) {
@@ -349,8 +348,8 @@ TEST(NativeEngine, ProductsGoThroughItsKernel) {
       ++products_counted;
       counted_kernel->int8.multiply_any_tile(tile);
     };
-    const NativeModel native(model, counting);
     ThreadTeam team(1);
+    const NativeModel native(model, ModelWeights(model), counting, team);
     products_counted = 0;
     TrialDecoder(native, team).decode(trials.inputs);
     EXPECT_GT(products_counted, 0) << kernel->name;
@@ -363,12 +362,6 @@ TEST(NativeEngine, ProductsGoThroughItsKernel) {
   }
 }
 
-TEST(EngineChoice, Int8RunsNativeUnlessTold) {
-  const QuantizedModel model = random_model({}, {}, 6);
-  EXPECT_EQ(engine_of(model, "")->name(), "native");
-  for (const std::string& name : engine_names()) EXPECT_EQ(engine_of(model, name)->name(), name);
-}
-
 TEST(EngineChoice, WithoutLibTorchThereAreTwoEngines) {
   const QuantizedModel model = random_model({}, {}, 6);
   EXPECT_EQ(make_int8_engine(model, {"", "", 1, -1})->name(), "native");
@@ -379,76 +372,6 @@ TEST(EngineChoice, WithoutLibTorchThereAreTwoEngines) {
   QuantizationOptions half;
   half.dtype = Dtype::float16;
   expect_contains(message_of<UsageError>([&] { make_int8_engine(random_model({}, half, 6), {}); }), "float16");
-}
-
-TEST(EngineChoice, Float16AndFp32RunLibTorchOnly) {
-  QuantizationOptions half;
-  half.dtype = Dtype::float16;
-  const QuantizedModel model = random_model({}, half, 6);
-  EXPECT_EQ(engine_of(model, "")->name(), "libtorch");
-  const Checkpoint checkpoint = random_checkpoint({}, 6);
-  for (const std::string name : {"reference", "native"}) {
-    expect_contains(message_of<UsageError>([&] { engine_of(model, name); }), "float16");
-    expect_contains(message_of<UsageError>([&] {
-                      make_engine(checkpoint.config, checkpoint.weights, {name, "", 1, -1});
-                    }),
-                    name);
-  }
-}
-
-/// The model with each weight matrix in the format that `of` gives for its fp32 values.
-template <typename Of>
-QuantizedModel with_formats(const Checkpoint& checkpoint, Of of) {
-  QuantizedModel model = quantize(checkpoint, {});
-  for (std::size_t d = 0; d < model.day_residuals.size(); ++d) {
-    model.day_residuals[d] = of(day_residual(checkpoint.weights.day_weights[d]));
-  }
-  for (std::size_t k = 0; k < model.gru.size(); ++k) {
-    model.gru[k].weight_ih = of(checkpoint.weights.gru[k].weight_ih);
-    model.gru[k].weight_hh = of(checkpoint.weights.gru[k].weight_hh);
-  }
-  model.out_weight = of(checkpoint.weights.out_weight);
-  return model;
-}
-
-// What runs a model is decided by the matrices themselves, not by the dtype that the options name.
-TEST(EngineChoice, FormatsOfTheMatricesDecide) {
-  const Checkpoint checkpoint = random_checkpoint({}, 6);
-  const Trials trials = random_trials(checkpoint.config, {40}, 3);
-  const QuantizedModel fp32 = with_formats(checkpoint, [](const Matrix& weight) { return WeightMatrix(weight); });
-  EXPECT_EQ(fp32.weight_formats(), std::vector<WeightFormat>{WeightFormat::float32});
-  const std::vector<float> found = engine_of(fp32, "")->decode(trials.inputs).at(0).values;
-  const std::vector<float> expected =
-      make_engine(checkpoint.config, checkpoint.weights, {"", "", 1, -1})->decode(trials.inputs).at(0).values;
-  ASSERT_EQ(found.size(), expected.size());
-  // W - I + I rounds by an ulp of 1 at most; FP16 products would be off by hundreds of times that.
-  for (std::size_t i = 0; i < found.size(); ++i) ASSERT_NEAR(found[i], expected[i], 2e-5) << i;
-  for (const std::string name : {"reference", "native"}) {
-    expect_contains(message_of<UsageError>([&] { engine_of(fp32, name); }), "float32");
-  }
-}
-
-TEST(EngineChoice, NoEngineRunsAMixture) {
-  QuantizedModel model = random_model({}, {}, 6);
-  model.out_weight = quantize_float16(dequantize(model.out_weight));
-  for (const std::string name : {"", "reference", "libtorch", "native"}) {
-    expect_contains(message_of<UsageError>([&] { engine_of(model, name); }), "mixes weights of float16 and int8");
-  }
-  expect_contains(message_of<UsageError>([&] { NativeModel(model, *supported_kernels().front()); }), "float16");
-}
-
-TEST(EngineChoice, OptionsOutOfRange) {
-  const auto validate = [](const EngineOptions& options) {
-    return message_of<UsageError>([&] { options.validate(); });
-  };
-  expect_contains(validate({"fast", "", 1, -1}), "reference, libtorch, native");
-  expect_contains(validate({"", "sse9", 1, -1}), "sse9");
-  expect_contains(validate({"", "", -1, -1}), "--threads");
-  expect_contains(validate({"", "", 1025, -1}), "--threads");
-  const QuantizedModel model = random_model({}, {}, 6);
-  expect_contains(message_of<UsageError>([&] { make_engine(model, {"", "", 1, 1000}); }), "--gpu_number");
-  EXPECT_GE(EngineOptions{}.effective_threads(), 1);
-  EXPECT_EQ((EngineOptions{"", "", 7, -1}.effective_threads()), 7);
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 
 #include <string_view>
 
+#include "brainquant/support/option_list.h"
+
 namespace brainquant {
 
 struct WfstOptions {
@@ -33,5 +35,8 @@ struct WfstOptions {
   /// Throws UsageError naming the first option whose value is out of range.
   void validate() const;
 };
+
+/// The options by name; they refer to `options`.
+OptionList list_options(WfstOptions& options);
 
 }  // namespace brainquant

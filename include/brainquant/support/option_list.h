@@ -95,6 +95,7 @@ void read(const std::string& name, const std::string& text, std::vector<std::str
 void read(const std::string& name, const std::string& text, int& field);
 void read(const std::string& name, const std::string& text, std::int64_t& field);
 void read(const std::string& name, const std::string& text, double& field);
+void read(const std::string& name, const std::string& text, float& field);
 template <typename Enum>
 requires std::is_enum_v<Enum>
 void read(const std::string& name, const std::string& text, Enum& field) {

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #if defined(BRAINQUANT_X86_KERNELS)
 #include <cpuid.h>
+#elif defined(BRAINQUANT_AARCH64_KERNELS)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
 #endif
 
 #include <algorithm>
@@ -19,6 +22,9 @@ extern const Kernel kPortableKernel;
 extern const Kernel kAvx2Kernel;
 extern const Kernel kAvxVnniKernel;
 extern const Kernel kAvx512VnniKernel;
+#elif defined(BRAINQUANT_AARCH64_KERNELS)
+extern const Kernel kNeonKernel;
+extern const Kernel kNeonDotKernel;
 #endif
 
 namespace {
@@ -41,6 +47,8 @@ bool cpu_has(std::string_view feature) {
   if (feature == "avx512dq") return __builtin_cpu_supports("avx512dq");
   if (feature == "avx512vl") return __builtin_cpu_supports("avx512vl");
   if (feature == "avx512vnni") return __builtin_cpu_supports("avx512vnni");
+#elif defined(BRAINQUANT_AARCH64_KERNELS)
+  if (feature == "dotprod") return (::getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
 #endif
   throw std::logic_error(fmt::format("nobody can ask a CPU for '{}'", feature));
 }
@@ -63,6 +71,9 @@ const std::vector<const Kernel*>& all_kernels() {
     &kAvx512VnniKernel,
     &kAvxVnniKernel,
     &kAvx2Kernel,
+#elif defined(BRAINQUANT_AARCH64_KERNELS)
+    &kNeonDotKernel,
+    &kNeonKernel,
 #endif
     &kPortableKernel
   };

@@ -1,0 +1,81 @@
+// 128-bit vectors of floats, for the kernels of aarch64. Internal linkage, like elementwise.h.
+#pragma once
+
+#include <arm_neon.h>
+
+#include <cstdint>
+#include <cstring>
+
+#include "runtime/kernels/kernel.h"
+
+namespace brainquant {
+namespace {
+
+struct Neon128 {
+  using Float = float32x4_t;
+  static constexpr int width = 4;
+  static Float all(float value) { return vdupq_n_f32(value); }
+  static Float load(const float* from) { return vld1q_f32(from); }
+  static void store(float* to, Float value) { vst1q_f32(to, value); }
+  static Float to_float(const std::int32_t* from) { return vcvtq_f32_s32(vld1q_s32(from)); }
+  static Float add(Float a, Float b) { return vaddq_f32(a, b); }
+  static Float subtract(Float a, Float b) { return vsubq_f32(a, b); }
+  static Float multiply(Float a, Float b) { return vmulq_f32(a, b); }
+  static Float divide(Float a, Float b) { return vdivq_f32(a, b); }
+  // fmin and fmax give NaN if either is NaN, std::min and std::max the first: so comparisons.
+  static Float min(Float a, Float b) { return vbslq_f32(vcltq_f32(b, a), b, a); }
+  static Float max(Float a, Float b) { return vbslq_f32(vcltq_f32(a, b), b, a); }
+  static Float absolute(Float a) { return vabsq_f32(a); }
+  static float largest(Float a) { return vmaxvq_f32(a); }
+  static void store_rounded(std::uint8_t* to, Float value) {
+    const int16x4_t words = vmovn_s32(vcvtnq_s32_f32(value));
+    const int8x8_t bytes = vmovn_s16(vcombine_s16(words, words));
+    const std::uint32_t four = vget_lane_u32(vreinterpret_u32_s8(bytes), 0);
+    std::memcpy(to, &four, sizeof four);
+  }
+};
+
+/// 4 activations in every lane.
+inline int8x16_t broadcast(const std::uint8_t* x) {
+  std::uint32_t four;
+  std::memcpy(&four, x, sizeof four);
+  return vreinterpretq_s8_u32(vdupq_n_u32(four));
+}
+
+#define BRAINQUANT_UNROLL _Pragma("GCC unroll 16")
+
+/// The loops of a tile of Rows rows and one block (four registers), around Product::add(acc, x, weights).
+template <typename Product, int Rows>
+void tile_128(const TileArguments& t) {
+  constexpr int kQuarters = 4;
+  int32x4_t sums[Rows][kQuarters];
+  BRAINQUANT_UNROLL
+  for (int m = 0; m < Rows; ++m) {
+    BRAINQUANT_UNROLL
+    for (int v = 0; v < kQuarters; ++v) sums[m][v] = vld1q_s32(t.acc + m * t.acc_stride + v * 4);
+  }
+  const std::uint8_t* rows[Rows];
+  BRAINQUANT_UNROLL
+  for (int m = 0; m < Rows; ++m) rows[m] = t.rows[m] + t.row_offset;
+  const std::int8_t* w = t.weights;
+  for (std::int64_t g = 0; g < t.quad_count; ++g, w += kQuadBytes) {
+    int8x16_t weights[kQuarters];
+    BRAINQUANT_UNROLL
+    for (int v = 0; v < kQuarters; ++v) weights[v] = vld1q_s8(w + v * 16);
+    BRAINQUANT_UNROLL
+    for (int m = 0; m < Rows; ++m) {
+      const int8x16_t x = broadcast(rows[m]);
+      rows[m] += kQuadInputs;
+      BRAINQUANT_UNROLL
+      for (int v = 0; v < kQuarters; ++v) sums[m][v] = Product::add(sums[m][v], x, weights[v]);
+    }
+  }
+  BRAINQUANT_UNROLL
+  for (int m = 0; m < Rows; ++m) {
+    BRAINQUANT_UNROLL
+    for (int v = 0; v < kQuarters; ++v) vst1q_s32(t.acc + m * t.acc_stride + v * 4, sums[m][v]);
+  }
+}
+
+}  // namespace
+}  // namespace brainquant
