@@ -18,5 +18,5 @@ cmake="$(find_cmake)"
 "$cmake" --build --preset aarch64
 # dotprod only, and no such feature: one kernel each.
 for cpu in max cortex-a72; do
-  QEMU_CPU=$cpu QEMU_LD_PREFIX=/usr/aarch64-linux-gnu "${cmake%cmake}ctest" --preset aarch64 -j"$(nproc)" --timeout 900
+  QEMU_CPU=$cpu "${cmake%cmake}ctest" --preset aarch64 -j"$(nproc)" --timeout 900
 done
