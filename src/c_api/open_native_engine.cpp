@@ -8,6 +8,7 @@
 #include "c_api/open_engine.h"
 #include "quantization/quantized_file.h"
 #include "runtime/int8_engine.h"
+#include "runtime/require_int8.h"
 
 namespace brainquant::c_api {
 
@@ -29,9 +30,9 @@ QuantizedEngine open_engine(const std::filesystem::path& path, const EngineOptio
   }
   const QuantizedFileReader file(path);
   for (const WeightFormat format : file.weight_formats()) {
-    if (format == WeightFormat::int8) continue;
-    throw UsageError(fmt::format("{}: {} weights; {} runs such models, this library those of INT8", path.string(),
-                                 name_of(format), kFullLibrary));
+    if (runs_as_int8(format)) continue;
+    throw UsageError(fmt::format("{}: {} weights; {} runs such models, this library those of 8 and 4 bits",
+                                 path.string(), name_of(format), kFullLibrary));
   }
   QuantizedEngine opened{file.model().options.method_name(), make_int8_engine(file, options)};
   file.require_unchanged();

@@ -41,7 +41,7 @@ EvaluatedModel open_quantized(const fs::path& path, EngineOptions options, const
   const QuantizedModel& quantized = file.model();
   warn_if_unsmoothed(quantized.config, context);
   if (!runs_on_gpu(quantized.options.dtype) && options.gpu_number >= 0) {
-    context.log.info("INT8 models run on the CPU");
+    context.log.info("INT8 and 4-bit models run on the CPU");
     options.gpu_number = -1;
   }
   EvaluatedModel model;

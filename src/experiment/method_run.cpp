@@ -136,7 +136,7 @@ RunKey MethodRun::evaluation_key() const {
 }
 
 void MethodRun::add_calibration_data(RunKey& key) const {
-  if (!method_.quantization || !method_.quantization->is_static()) return;
+  if (!method_.quantization || !method_.quantization->needs_calibration()) return;
   key.set(kCalibrationDataField, fingerprint_of(args_.config, options_.data, Split::train, context_));
 }
 

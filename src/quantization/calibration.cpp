@@ -8,7 +8,9 @@
 #include <exception>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <thread>
+#include <utility>
 
 #include "brainquant/support/error.h"
 #include "model/smoothing.h"
@@ -42,12 +44,82 @@ class Observers : public ActivationViewer {
   std::vector<Observer> hidden;
 };
 
+/// What enters the weight matrices in one trial.
+struct TrialInputs {
+  std::int64_t bins = 0;
+  std::int64_t steps = 0;
+  std::vector<float> smoothed;             // [bins, n_input_features]
+  std::vector<float> day_output;           // the same
+  std::vector<std::vector<float>> hidden;  // per layer [steps + 1, n_units], h0 first
+};
+
+/// Shows a trial to the observers, and keeps what it shows where there is something to keep it in.
+class TrialViewer : public ActivationViewer {
+ public:
+  TrialViewer(Observers& observers, TrialInputs* kept) : observers_(observers), kept_(kept) {}
+
+  void see_step_input(std::span<const float> values) override {
+    observers_.see_step_input(values);
+    if (kept_ != nullptr) kept_->day_output.assign(values.begin(), values.end());
+  }
+  void see_hidden(std::int64_t layer, std::span<const float> values) override {
+    observers_.see_hidden(layer, values);
+    if (kept_ == nullptr) return;
+    std::vector<float>& own = kept_->hidden[static_cast<std::size_t>(layer)];
+    own.insert(own.end(), values.begin(), values.end());
+  }
+
+ private:
+  Observers& observers_;
+  TrialInputs* kept_;
+};
+
+/// Sums up what GPTQ needs, trial by trial in their order.
+class HessianSums {
+ public:
+  HessianSums(const DecoderConfig& config, const CalibrationOptions& options, const CalibrationBackend& backend)
+      : config_(config) {
+    const int threads = effective_threads(options.threads);
+    if (options.day_hessian) sums_.day = backend.make_hessian(config.n_input_features, threads);
+    for (std::int64_t k = 0; k < config.n_layers; ++k) {
+      sums_.layer_input.push_back(backend.make_hessian(k == 0 ? config.step_input_size() : config.n_units, threads));
+      sums_.layer_hidden.push_back(backend.make_hessian(config.n_units, threads));
+    }
+  }
+
+  void add(const TrialInputs& trial) {
+    if (trial.steps == 0) return;
+    const std::int64_t features = config_.n_input_features;
+    const std::int64_t units = config_.n_units;
+    if (sums_.day) sums_.day->add(trial.smoothed.data(), trial.bins, features);
+    sums_.layer_input[0]->add(trial.day_output.data(), trial.steps, config_.bins_between_steps() * features);
+    for (std::size_t k = 0; k < trial.hidden.size(); ++k) {
+      const float* states = trial.hidden[k].data();
+      sums_.layer_hidden[k]->add(states, trial.steps, units);
+      if (k + 1 < trial.hidden.size()) sums_.layer_input[k + 1]->add(states + units, trial.steps, units);
+    }
+  }
+
+  InputHessians taken() { return std::move(sums_); }
+
+ private:
+  const DecoderConfig& config_;
+  InputHessians sums_;
+};
+
+/// A trial to calibrate with; GPTQ needs what enters the matrices of some.
+struct CalibrationTrial {
+  Trial trial;
+  std::optional<TrialInputs> inputs;
+};
+
 /// Shows one batch of trials to the threads' observers. Each trial runs alone, on one thread, so that
 /// neither the batch nor the number of threads can change a bit.
 class BatchRunner {
  public:
   BatchRunner(const Checkpoint& checkpoint, const CalibrationOptions& options, const CalibrationBackend& backend)
       : config_(checkpoint.config),
+        h0_(checkpoint.weights.h0),
         decoder_(backend.open(checkpoint.config, checkpoint.weights)),
         taps_(smoothing_taps(checkpoint.config.smoothing)),
         observers_(static_cast<std::size_t>(effective_threads(options.threads)),
@@ -55,7 +127,7 @@ class BatchRunner {
     for (Observer& hidden : observers_[0].hidden) hidden.observe(checkpoint.weights.h0);  // once, however many threads
   }
 
-  void run(const std::vector<Trial>& batch, const RunContext& context) {
+  void run(std::vector<CalibrationTrial>& batch, const RunContext& context) {
     std::atomic<std::size_t> next{0};
     std::mutex mutex;
     std::exception_ptr failure;
@@ -67,7 +139,7 @@ class BatchRunner {
           try {
             see(batch[i], own);
           } catch (const WorkError& error) {
-            throw WorkError(fmt::format("{}/{}: {}", batch[i].session, batch[i].name, error.what()));
+            throw WorkError(fmt::format("{}: {}", batch[i].trial.label(), error.what()));
           }
         }
       } catch (...) {
@@ -96,22 +168,39 @@ class BatchRunner {
   }
 
  private:
-  void see(const Trial& trial, Observers& own) {
+  void see(CalibrationTrial& seen, Observers& own) {
+    const Trial& trial = seen.trial;
     std::vector<float> smoothed;
     const std::int64_t bins = smooth(trial.features.data(), trial.bins, config_.n_input_features, taps_, smoothed);
     const std::int64_t steps = config_.steps_of(bins);
     if (steps == 0) return;
     steps_seen_ += steps;
     own.day_input.observe({smoothed.data(), static_cast<std::size_t>(bins * config_.n_input_features)});
-    decoder_->observe(smoothed.data(), bins, trial.session_index, own);
+    if (seen.inputs) {
+      seen.inputs->bins = bins;
+      seen.inputs->steps = steps;
+      seen.inputs->hidden.assign(static_cast<std::size_t>(config_.n_layers), h0_);
+    }
+    TrialViewer viewer(own, seen.inputs ? &*seen.inputs : nullptr);
+    decoder_->observe(smoothed.data(), bins, trial.session_index, viewer);
+    if (seen.inputs) seen.inputs->smoothed = std::move(smoothed);
   }
 
   const DecoderConfig& config_;
+  const std::vector<float>& h0_;
   std::unique_ptr<CalibrationDecoder> decoder_;
   std::vector<float> taps_;
   std::vector<Observers> observers_;
   std::atomic<std::int64_t> steps_seen_{0};
 };
+
+/// Which of `count` trials are among `samples` evenly spaced ones; all if there are no more.
+std::vector<bool> evenly_spaced(std::size_t count, std::int64_t samples) {
+  std::vector<bool> chosen(count);
+  const auto wanted = std::min(count, static_cast<std::size_t>(samples));
+  for (std::size_t i = 0; i < wanted; ++i) chosen[i * count / wanted] = true;
+  return chosen;
+}
 
 }  // namespace
 
@@ -175,10 +264,13 @@ CalibrationResult calibrate(const Checkpoint& checkpoint, Dataset& train, const 
   }
   CalibrationResult result;
   for (const std::size_t index : chosen) result.trials.push_back(train.label(index));
+  const std::vector<bool> for_gptq = evenly_spaced(chosen.size(), options.gptq_samples);
+  std::optional<HessianSums> sums;
+  if (options.gptq_samples > 0) sums.emplace(checkpoint.config, options, backend);
   BatchRunner runner(checkpoint, options, backend);
   TrialReader reader(train, chosen);
   CalibrationHash hash(train.features_per_bin());  // filled in the order of reading: threads do not matter
-  std::vector<Trial> batch;
+  std::vector<CalibrationTrial> batch;
   std::int64_t done = 0;
   while (done < total) {
     batch.clear();
@@ -186,12 +278,18 @@ CalibrationResult calibrate(const Checkpoint& checkpoint, Dataset& train, const 
       std::optional<Trial> trial = reader.next();
       if (!trial) break;
       hash.add(*trial);
-      batch.push_back(std::move(*trial));
+      const bool kept = for_gptq[static_cast<std::size_t>(done) + batch.size()];
+      batch.push_back({std::move(*trial), kept ? std::optional<TrialInputs>(std::in_place) : std::nullopt});
     }
     runner.run(batch, context);
+    for (const CalibrationTrial& trial : batch) {
+      context.cancel.check();
+      if (trial.inputs) sums->add(*trial.inputs);
+    }
     done += static_cast<std::int64_t>(batch.size());
     context.progress.update("calibration", done, total);
   }
+  if (sums) result.hessians = sums->taken();
   if (runner.steps_seen() == 0) throw WorkError("calibration: no trial of the train files is long enough for one step");
   const Observers all = runner.merged();
   result.scales.day_input = all.day_input.scale();

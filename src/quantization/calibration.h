@@ -1,4 +1,4 @@
-// Activation scales for the static methods, from trials of the train files.
+// Activation scales for the static methods and Hessians for GPTQ, from trials of the train files.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +21,9 @@ struct CalibrationOptions {
   std::int64_t samples = 1000;   // trials; all that there are if fewer, and said so
   std::int64_t batch_size = 32;  // trials held in memory at once; does not change the result
   int threads = 0;               // 0: all cores that this process may use; does not change the result
+  /// Trials whose inputs to the weight matrices make the Hessians, evenly spaced over those that calibrate; 0: none.
+  std::int64_t gptq_samples = 0;
+  bool day_hessian = true;  // whether day layers are quantized
 };
 
 struct CalibrationResult {
@@ -28,6 +31,7 @@ struct CalibrationResult {
   std::vector<std::string> trials;
   std::string sha256;            // calibration_sha256() of these trials
   std::string libtorch_version;  // CalibrationBackend::libtorch_version()
+  InputHessians hessians;        // with gptq_samples
 };
 
 /// Runs the fp32 decoder over trials of `train` (smoothed as in evaluation), spread evenly over its sessions in a fixed

@@ -37,7 +37,9 @@ Float16Matrix quantize_float16(const Matrix& weight) {
 
 namespace {
 
-WeightMatrix quantize(const Matrix& weight, Granularity /*granularity*/) { return quantize_float16(weight); }
+WeightMatrix quantize(const Matrix& weight, std::int64_t /*run*/, Granularity /*granularity*/) {
+  return quantize_float16(weight);
+}
 
 Matrix dequantized(const WeightMatrix& weight) {
   const auto& half = std::get<Float16Matrix>(weight);
@@ -53,9 +55,8 @@ std::vector<TensorRecord> records(const std::string& name, const WeightMatrix& w
   return {{name, WeightFormat::float16, TensorType::float16, {half.rows, half.cols}, half.values.data()}};
 }
 
-WeightMatrix load(TensorLoader& file, const std::string& name, std::int64_t rows, std::int64_t cols,
-                  Granularity /*granularity*/) {
-  Float16Matrix half{rows, cols, file.float16_bits(name, {rows, cols})};
+WeightMatrix load(TensorLoader& file, const std::string& name, const WeightShape& shape, Granularity /*granularity*/) {
+  Float16Matrix half{shape.rows, shape.cols, file.float16_bits(name, {shape.rows, shape.cols})};
   const auto is_special = [](std::uint16_t bits) { return (bits & 0x7c00u) == 0x7c00u; };
   if (std::any_of(half.values.begin(), half.values.end(), is_special)) file.fail(name, "NaN or infinity");
   return half;
@@ -65,6 +66,7 @@ WeightMatrix load(TensorLoader& file, const std::string& name, std::int64_t rows
 
 constinit const WeightCodec kFloat16Codec = {.format = WeightFormat::float16,
                                              .bits = 16,
+                                             .own_record = "",
                                              .stored_as = TensorType::float16,
                                              .has_scales = false,
                                              .quantize = quantize,

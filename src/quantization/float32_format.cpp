@@ -6,7 +6,7 @@ namespace brainquant {
 
 namespace {
 
-WeightMatrix quantize(const Matrix& weight, Granularity /*granularity*/) { return weight; }
+WeightMatrix quantize(const Matrix& weight, std::int64_t /*run*/, Granularity /*granularity*/) { return weight; }
 
 Matrix dequantized(const WeightMatrix& weight) { return std::get<Matrix>(weight); }
 
@@ -17,15 +17,15 @@ std::vector<TensorRecord> records(const std::string& name, const WeightMatrix& w
   return {{name, WeightFormat::float32, TensorType::float32, {matrix.rows, matrix.cols}, matrix.values.data()}};
 }
 
-WeightMatrix load(TensorLoader& file, const std::string& name, std::int64_t rows, std::int64_t cols,
-                  Granularity /*granularity*/) {
-  return Matrix{rows, cols, file.float32(name, {rows, cols})};
+WeightMatrix load(TensorLoader& file, const std::string& name, const WeightShape& shape, Granularity /*granularity*/) {
+  return Matrix{shape.rows, shape.cols, file.float32(name, {shape.rows, shape.cols})};
 }
 
 }  // namespace
 
 constinit const WeightCodec kFloat32Codec = {.format = WeightFormat::float32,
                                              .bits = 32,
+                                             .own_record = "",
                                              .stored_as = TensorType::float32,
                                              .has_scales = false,
                                              .quantize = quantize,

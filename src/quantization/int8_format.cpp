@@ -49,7 +49,9 @@ Int8Matrix quantize_int8(const Matrix& weight, Granularity granularity) {
 
 namespace {
 
-WeightMatrix quantize(const Matrix& weight, Granularity granularity) { return quantize_int8(weight, granularity); }
+WeightMatrix quantize(const Matrix& weight, std::int64_t /*run*/, Granularity granularity) {
+  return quantize_int8(weight, granularity);
+}
 
 Matrix dequantized(const WeightMatrix& weight) {
   const auto& quantized = std::get<Int8Matrix>(weight);
@@ -81,19 +83,18 @@ int largest_of(const Int8Matrix& weight, std::int64_t row) {
   return largest;
 }
 
-WeightMatrix load(TensorLoader& file, const std::string& name, std::int64_t rows, std::int64_t cols,
-                  Granularity granularity) {
-  Int8Matrix quantized{rows, cols, file.int8(name, {rows, cols}), {}};
+WeightMatrix load(TensorLoader& file, const std::string& name, const WeightShape& shape, Granularity granularity) {
+  Int8Matrix quantized{shape.rows, shape.cols, file.int8(name, {shape.rows, shape.cols}), {}};
   if (std::find(quantized.values.begin(), quantized.values.end(), -128) != quantized.values.end()) {
     file.fail(name, "found -128, expected values from -127 to 127");
   }
-  const std::int64_t scale_count = granularity == Granularity::per_tensor ? 1 : rows;
+  const std::int64_t scale_count = granularity == Granularity::per_tensor ? 1 : shape.rows;
   quantized.scales = file.float32(scales_of(name), {scale_count}, "the weights are " + name_of(granularity));
   const auto is_positive = [](float s) { return s > 0; };
   if (!std::all_of(quantized.scales.begin(), quantized.scales.end(), is_positive)) {
     file.fail(scales_of(name), "a scale is not above 0");
   }
-  for (std::int64_t r = 0; r < rows; ++r) {
+  for (std::int64_t r = 0; r < shape.rows; ++r) {
     const float own_scale = quantized.scale(r);
     if (!is_usable_product(127, own_scale) && !is_usable_product(largest_of(quantized, r), own_scale)) {
       file.fail(name, fmt::format("row {}: a weight's magnitude is above {:g}", r, kLargestMagnitude));
@@ -106,6 +107,7 @@ WeightMatrix load(TensorLoader& file, const std::string& name, std::int64_t rows
 
 constinit const WeightCodec kInt8Codec = {.format = WeightFormat::int8,
                                           .bits = 8,
+                                          .own_record = "",
                                           .stored_as = TensorType::int8,
                                           .has_scales = true,
                                           .quantize = quantize,

@@ -21,14 +21,14 @@ RunKey key_without_calibration(const QuantizeJob& job, const CheckpointArgs& arg
   RunKey key;
   key.set("tool_version", kVersion);
   key.add(model_key(checkpoint_sha256(job.model_path), args.sha256, job.options));
-  key.set("libtorch_version", job.options.is_static() ? backend.libtorch_version() : "");
+  key.set("libtorch_version", job.options.needs_calibration() ? backend.libtorch_version() : "");
   return key;
 }
 
 std::string calibration_sha256_of(const QuantizeJob& job, const CheckpointArgs& args, const RunContext& context) {
-  if (!job.options.is_static()) return {};
+  if (!job.options.needs_calibration()) return {};
   Dataset train(args.config, job.calibration_data(), context);
-  return calibration_sha256(train, job.options.calibration_samples, context);
+  return calibration_sha256(train, job.options.calibration_trials(), context);
 }
 
 std::optional<std::string> as_reason(std::optional<std::string> difference) {

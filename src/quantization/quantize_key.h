@@ -18,12 +18,12 @@ namespace brainquant {
 RunKey model_key(const std::string& checkpoint_sha256, const std::string& args_sha256,
                  const std::optional<QuantizationOptions>& quantization);
 
-/// The key of what made a model: model_key(), tool_version and, for static types, libtorch_version (calibration runs in
-/// LibTorch) and calibration_sha256 (of the calibration features as read). Not to be relied on for a file of format
+/// The key of what made a model: model_key(), tool_version and, where there is calibration, libtorch_version (which it
+/// runs in) and calibration_sha256 (of the calibration features as read). Not to be relied on for a file of format
 /// version 1, which does not hold all of it.
 RunKey quantize_key(const QuantizedModel& model);
 
-/// The key of what a job would make. Hashes the checkpoint and, for static types, reads and hashes the calibration
+/// The key of what a job would make. Hashes the checkpoint and, where there is calibration, reads and hashes its
 /// trials; nothing is quantized. Throws UsageError, FileError, FormatError, Interrupted.
 RunKey quantize_key(const QuantizeJob& job, const CalibrationBackend& backend, const RunContext& context = {});
 

@@ -62,7 +62,7 @@ PickleValue strings(const std::vector<std::string>& values) {
 bool has_scales(const QuantizationOptions& options) { return codec_of(format_of(options.dtype)).has_scales; }
 
 PickleValue quantization_entry(const QuantizationOptions& options) {
-  return PickleValue::dict({
+  PickleValue::Entries entries = {
       {"quantization_type", name_of(options.quantization_type)},
       {"dtype", name_of(options.dtype)},
       {"weight_granularity",
@@ -70,7 +70,12 @@ PickleValue quantization_entry(const QuantizationOptions& options) {
       {"day_layers", name_of(options.day_layers)},
       {"observer", options.is_static() ? PickleValue(name_of(options.effective_observer())) : PickleValue()},
       {"calibration_samples", options.is_static() ? PickleValue(options.calibration_samples) : PickleValue()},
-  });
+  };
+  if (options.has_4_bit_weights()) {
+    entries.emplace_back("weight_rounding", name_of(options.effective_weight_rounding()));
+    entries.emplace_back("gptq_samples", options.uses_gptq() ? PickleValue(options.gptq_samples) : PickleValue());
+  }
+  return PickleValue::dict(std::move(entries));
 }
 
 PickleValue model_entry(const DecoderConfig& config) {
@@ -144,6 +149,8 @@ void check_granularity(const PickleField& field, const QuantizationOptions& opti
   }
 }
 
+constexpr std::int64_t kMostTrials = std::int64_t{1} << 40;
+
 QuantizationOptions read_options(const PickleField& field) {
   QuantizationOptions options;
   options.quantization_type = parsed(field.at("quantization_type"), parse_quantization_type);
@@ -151,9 +158,13 @@ QuantizationOptions read_options(const PickleField& field) {
   options.day_layers = parsed(field.at("day_layers"), parse_day_layers);
   if (options.is_static()) {
     options.observer = parsed(field.at("observer"), parse_observer);
-    options.calibration_samples = field.at("calibration_samples").as_int(1, std::int64_t{1} << 40);
-  } else if (has_scales(options)) {
+    options.calibration_samples = field.at("calibration_samples").as_int(1, kMostTrials);
+  } else if (options.chooses_granularity()) {
     options.weight_granularity = parsed(field.at("weight_granularity"), parse_granularity);
+  }
+  if (options.has_4_bit_weights()) {
+    options.weight_rounding = parsed(field.at("weight_rounding"), parse_weight_rounding);
+    if (options.uses_gptq()) options.gptq_samples = field.at("gptq_samples").as_int(1, kMostTrials);
   }
   try {
     options.validate();

@@ -12,22 +12,17 @@ namespace brainquant {
 
 namespace {
 
-/// Rows and columns that a model's weight matrix must have.
-struct WeightShape {
-  std::int64_t rows;
-  std::int64_t cols;
-};
-
 WeightShape shape_of(const DecoderConfig& config, const WeightId& id) {
   switch (id.part) {
     case WeightId::Part::day_residual:
-      return {config.n_input_features, config.n_input_features};
+      return {config.n_input_features, config.n_input_features, config.n_input_features};
     case WeightId::Part::weight_ih:
-      return {3 * config.n_units, id.index == 0 ? config.step_input_size() : config.n_units};
+      return {3 * config.n_units, id.index == 0 ? config.step_input_size() : config.n_units,
+              config.run_of_layer(static_cast<std::int64_t>(id.index))};
     case WeightId::Part::weight_hh:
-      return {3 * config.n_units, config.n_units};
+      return {3 * config.n_units, config.n_units, config.n_units};
     case WeightId::Part::out:
-      return {config.n_classes, config.n_units};
+      return {config.n_classes, config.n_units, config.n_units};
   }
   refuse_enumerator(static_cast<int>(id.part));
 }
@@ -88,16 +83,14 @@ std::vector<WeightFormat> QuantizedFileReader::weight_formats() const {
 }
 
 void QuantizedFileReader::with_weight(const WeightId& id, const std::function<void(const WeightMatrix&)>& use) const {
-  const WeightShape shape = shape_of(impl_->model.config, id);
-  use(impl_->tensors.weight(name_of(id), shape.rows, shape.cols));
+  use(impl_->tensors.weight(name_of(id), shape_of(impl_->model.config, id)));
 }
 
 QuantizedModel QuantizedFileReader::read_all(const RunContext& context) const {
   QuantizedModel model = impl_->model;
   for (const WeightId& id : weight_ids(model)) {
     context.cancel.check();
-    const WeightShape shape = shape_of(model.config, id);
-    weight_of(model, id) = impl_->tensors.weight(name_of(id), shape.rows, shape.cols);
+    weight_of(model, id) = impl_->tensors.weight(name_of(id), shape_of(model.config, id));
   }
   require_all_read();
   return model;

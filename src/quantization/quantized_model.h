@@ -35,12 +35,59 @@ struct Float16Matrix {
   std::vector<std::uint16_t> values;
 };
 
+/// 4 bits, a row per output channel, a scale for each group of inputs and one for each row:
+/// real = code(r, c) * group_scale(r, group_of(c)) * scales[r]. Codes are -8 to 7, group scales 1 to 15, so their
+/// product is a value of an INT8 matrix (-120 to 105) whose scales are those of the rows: expanded().
+struct Int4Matrix {
+  static constexpr WeightFormat kFormat = WeightFormat::int4;
+  static constexpr std::int64_t kGroupInputs = 32;
+  static constexpr int kLowestCode = -8;
+  static constexpr int kHighestCode = 7;
+  static constexpr int kLargestGroupScale = 15;
+
+  std::int64_t rows = 0;
+  std::int64_t cols = 0;
+  std::int64_t run = 0;  // WeightShape::run: groups are counted within it, its last one may be shorter
+  // Two nibbles to a byte, the low one first, each row padded to a byte with a 0.
+  std::vector<std::uint8_t> codes;         // [rows, code_row_bytes()], code + 8
+  std::vector<std::uint8_t> group_scales;  // [rows, group_row_bytes()]
+  std::vector<float> scales;               // [rows]
+
+  std::int64_t groups_in_run() const { return (run + kGroupInputs - 1) / kGroupInputs; }
+  std::int64_t groups() const { return run == 0 ? 0 : cols / run * groups_in_run(); }
+  std::int64_t group_of(std::int64_t col) const { return col / run * groups_in_run() + col % run / kGroupInputs; }
+  std::int64_t code_row_bytes() const { return (cols + 1) / 2; }
+  std::int64_t group_row_bytes() const { return (groups() + 1) / 2; }
+  int code(std::int64_t row, std::int64_t col) const {
+    return nibble(codes.data() + row * code_row_bytes(), col) + kLowestCode;
+  }
+  int group_scale(std::int64_t row, std::int64_t group) const {
+    return nibble(group_scales.data() + row * group_row_bytes(), group);
+  }
+
+  static int nibble(const std::uint8_t* row, std::int64_t i) { return row[i / 2] >> (i % 2 * 4) & 15; }
+  static void set_nibble(std::uint8_t* row, std::int64_t i, int value) {
+    const auto shift = static_cast<int>(i % 2 * 4);
+    row[i / 2] = static_cast<std::uint8_t>((row[i / 2] & ~(15 << shift)) | value << shift);
+  }
+};
+
 /// A weight matrix [output channels, input] in one of the formats, one type each; Matrix is float32.
-using WeightMatrix = std::variant<Matrix, Float16Matrix, Int8Matrix>;
+using WeightMatrix = std::variant<Matrix, Float16Matrix, Int8Matrix, Int4Matrix>;
+
+/// What a file's reader knows of a weight matrix before reading it.
+struct WeightShape {
+  std::int64_t rows = 0;
+  std::int64_t cols = 0;
+  std::int64_t run = 0;  // inputs that belong together, of which cols is a multiple: layer 0's are a bin's features, of
+                         // which a patch has several; elsewhere all
+};
 
 WeightFormat format_of(const WeightMatrix& weight);
 std::int64_t rows_of(const WeightMatrix& weight);
 std::int64_t cols_of(const WeightMatrix& weight);
+/// The INT8 matrix, a scale a row, that 4-bit weights are.
+Int8Matrix expanded(const Int4Matrix& weight);
 
 struct QuantizedGruLayer {
   WeightMatrix weight_ih;  // [3 * n_units, input size], gates r, z, n
@@ -59,11 +106,12 @@ struct ActivationScales {
 /// What made the file. No paths, times or thread counts: the same input gives the same bytes.
 struct Provenance {
   std::string tool_version;
-  std::string source_sha256;                      // of best_checkpoint
-  std::string args_sha256;                        // of args.yaml; "" in files of version 1
-  std::optional<std::string> libtorch_version;    // static types, whose calibration runs in LibTorch
-  std::vector<std::string> calibration_trials;    // "t15.2023.08.11/trial_0003", in the order used (static types)
-  std::optional<std::string> calibration_sha256;  // of those trials' features (static types): calibration.h
+  std::string source_sha256;  // of best_checkpoint
+  std::string args_sha256;    // of args.yaml; "" in files of version 1
+  // Of calibration, which static types and GPTQ need.
+  std::optional<std::string> libtorch_version;    // which it runs in
+  std::vector<std::string> calibration_trials;    // "t15.2023.08.11/trial_0003", in the order used
+  std::optional<std::string> calibration_sha256;  // of those trials' features: calibration.h
   std::optional<double> val_per;                  // what the checkpoint says of itself
 };
 

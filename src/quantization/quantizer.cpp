@@ -6,15 +6,36 @@
 
 #include "brainquant/support/error.h"
 #include "brainquant/version.h"
+#include "quantization/int4_format.h"
 #include "quantization/weight_codec.h"
 
 namespace brainquant {
 
 namespace {
 
-WeightMatrix quantize_weight(const Matrix& weight, const QuantizationOptions& options) {
-  return codec_of(format_of(options.dtype)).quantize(weight, options.effective_granularity());
-}
+constexpr const char* kLayersStage = "layers";
+
+/// Quantizes one matrix after the other, by GPTQ those for which there is a Hessian.
+class Quantizer {
+ public:
+  Quantizer(const QuantizationOptions& options, const RunContext& context) : options_(options), context_(context) {}
+
+  WeightMatrix operator()(const std::string& name, const Matrix& weight, std::int64_t run,
+                          const InputHessian* hessian) const {
+    context_.cancel.check();
+    const WeightFormat format = format_of(options_, name);
+    WeightMatrix quantized = codec_of(format).quantize(weight, run, options_.effective_granularity());
+    if (auto* int4 = std::get_if<Int4Matrix>(&quantized); int4 != nullptr && options_.uses_gptq()) {
+      if (hessian == nullptr) throw UsageError(fmt::format("GPTQ of {} needs the inputs of calibration", name));
+      set_codes(*int4, hessian->round(weight, grid_of(*int4)));
+    }
+    return quantized;
+  }
+
+ private:
+  const QuantizationOptions& options_;
+  const RunContext& context_;
+};
 
 }  // namespace
 
@@ -38,7 +59,8 @@ Matrix day_residual(const Matrix& day_weight) {
 
 QuantizedModel quantize(const Checkpoint& checkpoint, const QuantizationOptions& options,
                         std::optional<ActivationScales> scales, std::vector<std::string> calibration_trials,
-                        std::optional<std::string> calibration_sha256, std::optional<std::string> libtorch_version) {
+                        std::optional<std::string> calibration_sha256, std::optional<std::string> libtorch_version,
+                        InputHessians hessians, const RunContext& context) {
   options.validate();
   if (options.is_static() != scales.has_value()) {
     throw UsageError(
@@ -55,19 +77,41 @@ QuantizedModel quantize(const Checkpoint& checkpoint, const QuantizationOptions&
   model.provenance.calibration_trials = std::move(calibration_trials);
   model.provenance.calibration_sha256 = std::move(calibration_sha256);
   model.provenance.val_per = checkpoint.val_per;
+  const Quantizer quantized(options, context);
+  // The largest takes as much memory as all else: each goes as soon as its matrices are done.
+  const auto taken = [&](std::unique_ptr<InputHessian>& hessian) {
+    if (hessian) hessian->factorize();
+    return std::move(hessian);
+  };
+  hessians.layer_input.resize(weights.gru.size());
+  hessians.layer_hidden.resize(weights.gru.size());
+  const auto layers = static_cast<std::int64_t>(weights.gru.size());
   if (options.day_layers == DayLayers::keep_float) {
     model.day_weights = weights.day_weights;
   } else {
-    for (const Matrix& day : weights.day_weights) {
-      model.day_residuals.push_back(quantize_weight(day_residual(day), options));
+    context.progress.update(kLayersStage, 0, layers + 1);
+    const std::unique_ptr<InputHessian> of_days = taken(hessians.day);
+    for (std::size_t d = 0; d < weights.day_weights.size(); ++d) {
+      const Matrix residual = day_residual(weights.day_weights[d]);
+      model.day_residuals.push_back(
+          quantized(fmt::format("day_residuals.{}", d), residual, residual.cols, of_days.get()));
     }
   }
   model.day_biases = weights.day_biases;
-  for (const GruLayerWeights& layer : weights.gru) {
-    model.gru.push_back({quantize_weight(layer.weight_ih, options), quantize_weight(layer.weight_hh, options),
-                         layer.bias_ih, layer.bias_hh});
+  for (std::int64_t k = 0; k < layers; ++k) {
+    context.progress.update(kLayersStage, k + 1, layers + 1);
+    const GruLayerWeights& layer = weights.gru[static_cast<std::size_t>(k)];
+    QuantizedGruLayer stored;
+    stored.weight_ih = quantized(fmt::format("gru.weight_ih_l{}", k), layer.weight_ih, model.config.run_of_layer(k),
+                                 taken(hessians.layer_input[static_cast<std::size_t>(k)]).get());
+    stored.weight_hh = quantized(fmt::format("gru.weight_hh_l{}", k), layer.weight_hh, layer.weight_hh.cols,
+                                 taken(hessians.layer_hidden[static_cast<std::size_t>(k)]).get());
+    stored.bias_ih = layer.bias_ih;
+    stored.bias_hh = layer.bias_hh;
+    model.gru.push_back(std::move(stored));
   }
-  model.out_weight = quantize_weight(weights.out_weight, options);
+  context.progress.update(kLayersStage, layers + 1, layers + 1);
+  model.out_weight = quantized("out.weight", weights.out_weight, weights.out_weight.cols, nullptr);
   model.out_bias = weights.out_bias;
   model.h0 = weights.h0;
   model.activation_scales = std::move(scales);

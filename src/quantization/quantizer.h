@@ -6,7 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "brainquant/support/run_context.h"
 #include "model/checkpoint.h"
+#include "quantization/calibration_backend.h"
 #include "quantization/quantized_model.h"
 
 namespace brainquant {
@@ -15,6 +17,11 @@ namespace brainquant {
 /// even and clamped to -127..127, zero point 0: real = q * scale. A matrix or row that is all zero gets scale 1; a
 /// constant one c gives q = 127 * sign(c).
 Int8Matrix quantize_int8(const Matrix& weight, Granularity granularity);
+
+/// 4 bits: for each row the row scale, and for each group of it the group scale, whose errors' squares add up to the
+/// least when every weight is rounded to the nearest code (ties to even). `run`: WeightShape::run. A row that is all
+/// zero gets scale 1. Scales are bounded so that no weight comes out beyond kLargestMagnitude.
+Int4Matrix quantize_int4(const Matrix& weight, std::int64_t run);
 
 /// IEEE binary16 by round to nearest even; magnitudes above 65504 become 65504.
 Float16Matrix quantize_float16(const Matrix& weight);
@@ -27,10 +34,12 @@ Matrix dequantize(const WeightMatrix& weight);
 /// (W - I) transposed, [output feature, input feature].
 Matrix day_residual(const Matrix& day_weight);
 
-/// Quantizes every weight matrix. `scales` and what follows come from calibrate() (static types only).
+/// Quantizes every weight matrix. `scales` (static types only), `hessians` (GPTQ only) and what lies between come from
+/// calibrate(). Throws UsageError where they don't fit the options, WorkError, Interrupted.
 QuantizedModel quantize(const Checkpoint& checkpoint, const QuantizationOptions& options,
                         std::optional<ActivationScales> scales = {}, std::vector<std::string> calibration_trials = {},
                         std::optional<std::string> calibration_sha256 = {},
-                        std::optional<std::string> libtorch_version = {});
+                        std::optional<std::string> libtorch_version = {}, InputHessians hessians = {},
+                        const RunContext& context = {});
 
 }  // namespace brainquant

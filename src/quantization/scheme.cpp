@@ -12,12 +12,14 @@ namespace {
 constexpr EnumName<QuantizationType> kTypes[] = {{QuantizationType::dynamic_range, "dynamic"},
                                                  {QuantizationType::static_per_tensor, "static"},
                                                  {QuantizationType::static_per_channel, "static_per_channel"}};
-constexpr EnumName<Dtype> kDtypes[] = {{Dtype::qint8, "qint8"}, {Dtype::float16, "float16"}};
+constexpr EnumName<Dtype> kDtypes[] = {{Dtype::qint8, "qint8"}, {Dtype::float16, "float16"}, {Dtype::qint4, "qint4"}};
 constexpr EnumName<Granularity> kGranularities[] = {{Granularity::per_tensor, "per_tensor"},
                                                     {Granularity::per_channel, "per_channel"}};
 constexpr EnumName<ObserverKind> kObservers[] = {
     {ObserverKind::minmax, "minmax"}, {ObserverKind::percentile, "percentile"}, {ObserverKind::histogram, "histogram"}};
 constexpr EnumName<DayLayers> kDayLayers[] = {{DayLayers::quantize, "quantize"}, {DayLayers::keep_float, "float"}};
+constexpr EnumName<WeightRounding> kRoundings[] = {{WeightRounding::nearest, "nearest"},
+                                                   {WeightRounding::gptq, "gptq"}};
 
 bool has_scales(Dtype dtype) { return codec_of(format_of(dtype)).has_scales; }
 
@@ -43,12 +45,17 @@ template <>
 std::span<const EnumName<DayLayers>> enum_names() {
   return kDayLayers;
 }
+template <>
+std::span<const EnumName<WeightRounding>> enum_names() {
+  return kRoundings;
+}
 
 std::string name_of(QuantizationType value) { return enum_name(value); }
 std::string name_of(Dtype value) { return enum_name(value); }
 std::string name_of(Granularity value) { return enum_name(value); }
 std::string name_of(ObserverKind value) { return enum_name(value); }
 std::string name_of(DayLayers value) { return enum_name(value); }
+std::string name_of(WeightRounding value) { return enum_name(value); }
 
 QuantizationType parse_quantization_type(const std::string& name) {
   return parse_enum<QuantizationType>("quantization_type", name);
@@ -57,6 +64,9 @@ Dtype parse_dtype(const std::string& name) { return parse_enum<Dtype>("dtype", n
 Granularity parse_granularity(const std::string& name) { return parse_enum<Granularity>("weight_granularity", name); }
 ObserverKind parse_observer(const std::string& name) { return parse_enum<ObserverKind>("observer", name); }
 DayLayers parse_day_layers(const std::string& name) { return parse_enum<DayLayers>("day_layers", name); }
+WeightRounding parse_weight_rounding(const std::string& name) {
+  return parse_enum<WeightRounding>("weight_rounding", name);
+}
 
 WeightFormat format_of(Dtype dtype) {
   switch (dtype) {
@@ -64,8 +74,15 @@ WeightFormat format_of(Dtype dtype) {
       return WeightFormat::int8;
     case Dtype::float16:
       return WeightFormat::float16;
+    case Dtype::qint4:
+      return WeightFormat::int4;
   }
   refuse_enumerator(static_cast<int>(dtype));
+}
+
+WeightFormat format_of(const QuantizationOptions& options, const std::string& name) {
+  if (options.dtype == Dtype::qint4 && name == "out.weight") return WeightFormat::int8;
+  return format_of(options.dtype);
 }
 
 void QuantizationOptions::validate() const {
@@ -73,9 +90,20 @@ void QuantizationOptions::validate() const {
     throw UsageError(fmt::format("--dtype {} requires --quantization_type dynamic, not {}", name_of(dtype),
                                  name_of(quantization_type)));
   }
-  if (weight_granularity && (is_static() || !has_scales(dtype))) {
+  if (has_4_bit_weights() && quantization_type == QuantizationType::static_per_tensor) {
+    throw UsageError(
+        fmt::format("--dtype {} requires --quantization_type dynamic or static_per_channel, not {}: a 4-bit weight has "
+                    "a scale for each row by nature",
+                    name_of(dtype), name_of(quantization_type)));
+  }
+  if (weight_granularity && !chooses_granularity()) {
     throw UsageError(fmt::format("--weight_granularity applies only to dynamic qint8, not to {}: {}", method_name(),
-                                 is_static() ? "the type says the granularity" : "FP16 weights have no scales"));
+                                 has_4_bit_weights() ? "a 4-bit weight has a scale for each row by nature"
+                                 : is_static()       ? "the type says the granularity"
+                                                     : "FP16 weights have no scales"));
+  }
+  if (weight_rounding && !has_4_bit_weights()) {
+    throw UsageError(fmt::format("--weight_rounding applies only to 4-bit weights, not to {}", method_name()));
   }
   if (observer && !is_static()) {
     throw UsageError("--observer applies only to static and static_per_channel: dynamic needs no calibration");
@@ -83,14 +111,26 @@ void QuantizationOptions::validate() const {
   if (calibration_samples < 1) {
     throw UsageError(fmt::format("--calibration_samples: found {}, expected at least 1", calibration_samples));
   }
+  if (gptq_samples < 1) {
+    throw UsageError(fmt::format("--gptq_samples: found {}, expected at least 1", gptq_samples));
+  }
 }
 
 Granularity QuantizationOptions::effective_granularity() const {
-  if (quantization_type == QuantizationType::static_per_channel) return Granularity::per_channel;
+  if (quantization_type == QuantizationType::static_per_channel || has_4_bit_weights()) return Granularity::per_channel;
   return weight_granularity.value_or(Granularity::per_tensor);
 }
 
 ObserverKind QuantizationOptions::effective_observer() const { return observer.value_or(ObserverKind::minmax); }
+
+WeightRounding QuantizationOptions::effective_weight_rounding() const {
+  return weight_rounding.value_or(is_static() ? WeightRounding::gptq : WeightRounding::nearest);
+}
+
+std::int64_t QuantizationOptions::calibration_trials() const {
+  if (is_static()) return calibration_samples;
+  return uses_gptq() ? gptq_samples : 0;
+}
 
 std::string QuantizationOptions::method_name() const {
   return fmt::format("{}_{}", name_of(quantization_type), name_of(dtype));
@@ -110,7 +150,7 @@ OptionList list_options(QuantizationOptions& options) {
       .that_decides(Decides::model)
       .that_comes_to([&options] { return option::value_of(options.quantization_type); },
                      [&options] { return option::value_of(options.quantization_type); });
-  list.add("dtype", options.dtype, "Number format of the weights; float16 only with dynamic")
+  list.add("dtype", options.dtype, "Number format of the weights; float16 only with dynamic, qint4 not with static")
       .that_decides(Decides::model)
       .that_comes_to([&options] { return option::value_of(options.dtype); },
                      [&options] { return option::value_of(options.dtype); });
@@ -121,8 +161,9 @@ OptionList list_options(QuantizationOptions& options) {
       .that_applies_if([&options] { return has_scales(options.dtype); })
       .that_comes_to([&options] { return name_of(options.effective_granularity()); },
                      [&options] {
-                       const bool by_channel = options.quantization_type == QuantizationType::static_per_channel;
-                       return name_of(by_channel ? Granularity::per_channel : Granularity::per_tensor);
+                       QuantizationOptions unset = options;
+                       unset.weight_granularity.reset();
+                       return name_of(unset.effective_granularity());
                      });
   list.add("observer", options.observer, "Static types only: how activation scales are chosen; default: minmax")
       .that_decides(Decides::model)
@@ -137,6 +178,23 @@ OptionList list_options(QuantizationOptions& options) {
       .that_decides(Decides::model)
       .that_applies_if(is_static)
       .with_tag("n{}");
+  list.add(
+          "weight_rounding", options.weight_rounding,
+          "4-bit weights only: to the nearest code, or by GPTQ on train trials; default: gptq with static_per_channel, "
+          "nearest with dynamic")
+      .that_decides(Decides::model)
+      .that_applies_if([&options] { return options.has_4_bit_weights(); })
+      .that_comes_to([&options] { return name_of(options.effective_weight_rounding()); },
+                     [&options] {
+                       QuantizationOptions unset = options;
+                       unset.weight_rounding.reset();
+                       return name_of(unset.effective_weight_rounding());
+                     });
+  list.add("gptq_samples", options.gptq_samples,
+           "GPTQ only: number of train trials that it uses; for static types at most --calibration_samples")
+      .that_decides(Decides::model)
+      .that_applies_if([&options] { return options.uses_gptq(); })
+      .with_tag("g{}");
   return list;
 }
 

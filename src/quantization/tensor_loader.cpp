@@ -29,17 +29,21 @@ TensorLoader::TensorLoader(const TorchArchiveReader& archive, int format_version
   if (format_version >= 2) formats_ = archive.root_field().at("formats");
 }
 
-WeightMatrix TensorLoader::weight(const std::string& name, std::int64_t rows, std::int64_t cols) {
+WeightMatrix TensorLoader::weight(const std::string& name, const WeightShape& shape) {
   const WeightCodec& codec = codec_of(format_of_weight(name));
-  return codec.load(*this, name, rows, cols, options_.effective_granularity());
+  return codec.load(*this, name, shape, options_.effective_granularity());
 }
 
 WeightFormat TensorLoader::format_of_weight(const std::string& name) const {
-  if (!formats_) return format_of(options_.dtype);
-  const PickleTensor& tensor = tensors_.at(name).as_tensor();
-  const PickleField field = formats_->at(name);
+  if (!formats_) return format_of(options_, name);
+  std::string own_record;
+  for (const auto& [format, format_name] : enum_names<WeightFormat>()) {
+    if (tensors_.has(name + codec_of(format).own_record)) own_record = codec_of(format).own_record;
+  }
+  const PickleTensor& tensor = tensors_.at(name + own_record).as_tensor();
+  const PickleField field = formats_->at(name + own_record);
   const WeightFormat format = parsed(field, parse_weight_format);
-  if (codec_of(format).stored_as != tensor.storage.type) {
+  if (codec_of(format).stored_as != tensor.storage.type || codec_of(format).own_record != own_record) {
     field.fail(
         fmt::format("found '{}', but the tensor is {}", name_of(format), text_of(tensor.storage.type, tensor.shape)));
   }
@@ -48,9 +52,7 @@ WeightFormat TensorLoader::format_of_weight(const std::string& name) const {
 
 std::vector<float> TensorLoader::float32(const std::string& name, const Shape& shape, const std::string& why) {
   const PickleField field = take(name, shape, TensorType::float32, why);
-  if (formats_ && parsed(formats_->at(name), parse_weight_format) != WeightFormat::float32) {
-    formats_->at(name).fail(fmt::format("found '{}', but the tensor is float32", formats_->at(name).as_string()));
-  }
+  require_format(name, WeightFormat::float32, "float32");
   std::vector<float> values = verified(name, archive_.read_float32(field));
   if (!all_usable(values)) {
     const auto finite = [](float v) { return std::isfinite(v); };
@@ -66,6 +68,17 @@ std::vector<std::uint16_t> TensorLoader::float16_bits(const std::string& name, c
 
 std::vector<std::int8_t> TensorLoader::int8(const std::string& name, const Shape& shape) {
   return verified(name, archive_.read_int8(take(name, shape, TensorType::int8)));
+}
+
+std::vector<std::uint8_t> TensorLoader::nibbles(const std::string& name, const Shape& shape) {
+  const PickleField field = take(name, shape, TensorType::uint8);
+  require_format(name, WeightFormat::int4, "of an int4 matrix");
+  return verified(name, archive_.read_uint8(field));
+}
+
+void TensorLoader::require_format(const std::string& name, WeightFormat format, const char* stored_as) const {
+  if (!formats_ || parsed(formats_->at(name), parse_weight_format) == format) return;
+  formats_->at(name).fail(fmt::format("found '{}', but the tensor is {}", formats_->at(name).as_string(), stored_as));
 }
 
 void TensorLoader::fail(const std::string& name, const std::string& message) const { tensors_.at(name).fail(message); }

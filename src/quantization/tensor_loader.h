@@ -23,8 +23,8 @@ class TensorLoader {
   /// outlive this.
   TensorLoader(const TorchArchiveReader& archive, int format_version, const QuantizationOptions& options);
 
-  /// A weight matrix [rows, cols] in the format that the file says it has.
-  WeightMatrix weight(const std::string& name, std::int64_t rows, std::int64_t cols);
+  /// A weight matrix in the format that the file says it has.
+  WeightMatrix weight(const std::string& name, const WeightShape& shape);
   WeightFormat format_of_weight(const std::string& name) const;
 
   /// Refuses NaN, infinity and magnitudes above kLargestMagnitude. `why` says what a wrong shape contradicts.
@@ -32,6 +32,8 @@ class TensorLoader {
   // The values of a weight matrix, whatever they are; its codec checks them.
   std::vector<std::uint16_t> float16_bits(const std::string& name, const Shape& shape);
   std::vector<std::int8_t> int8(const std::string& name, const Shape& shape);
+  /// Of int4 matrices.
+  std::vector<std::uint8_t> nibbles(const std::string& name, const Shape& shape);
 
   [[noreturn]] void fail(const std::string& name, const std::string& message) const;
   /// Refuses a file that has more than what was read.
@@ -41,6 +43,7 @@ class TensorLoader {
   PickleField take(const std::string& name, const Shape& shape, TensorType type, const std::string& why = "");
   template <typename T>
   std::vector<T> verified(const std::string& name, std::vector<T> values) const;
+  void require_format(const std::string& name, WeightFormat format, const char* stored_as) const;
   void require_count(const PickleField& dict, std::string_view what) const;
 
   const TorchArchiveReader& archive_;

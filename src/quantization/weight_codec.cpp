@@ -4,8 +4,10 @@ namespace brainquant {
 
 namespace {
 
-constexpr EnumName<WeightFormat> kFormats[] = {
-    {WeightFormat::float32, "float32"}, {WeightFormat::float16, "float16"}, {WeightFormat::int8, "int8"}};
+constexpr EnumName<WeightFormat> kFormats[] = {{WeightFormat::float32, "float32"},
+                                               {WeightFormat::float16, "float16"},
+                                               {WeightFormat::int8, "int8"},
+                                               {WeightFormat::int4, "int4"}};
 
 }  // namespace
 
@@ -31,6 +33,8 @@ const WeightCodec& codec_of(WeightFormat format) {
       return kFloat16Codec;
     case WeightFormat::int8:
       return kInt8Codec;
+    case WeightFormat::int4:
+      return kInt4Codec;
   }
   refuse_enumerator(static_cast<int>(format));
 }

@@ -1,5 +1,5 @@
 // All that quantizing, reporting, reading and writing know of a number format. Each format's codec is a file of its own
-// (float32_format.cpp, float16_format.cpp, int8_format.cpp).
+// (float32_format.cpp, float16_format.cpp, int8_format.cpp, int4_format.cpp).
 #pragma once
 
 #include <cstdint>
@@ -27,20 +27,21 @@ struct TensorRecord {
 
 struct WeightCodec {
   WeightFormat format;
-  int bits;              // of a value, its scale left out
-  TensorType stored_as;  // the element type of the record that has the matrix's name
-  bool has_scales;       // else a granularity means nothing
+  int bits;                // of a value, its scale left out
+  const char* own_record;  // what is added to the matrix's name to name the record of its values: "", ".codes"
+  TensorType stored_as;    // the element type of that record
+  bool has_scales;         // else a granularity means nothing
 
-  WeightMatrix (*quantize)(const Matrix& weight, Granularity granularity);
+  /// `run`: WeightShape::run.
+  WeightMatrix (*quantize)(const Matrix& weight, std::int64_t run, Granularity granularity);
   Matrix (*dequantize)(const WeightMatrix& weight);
   /// Of the scales; none without scales.
   std::optional<Granularity> (*granularity)(const WeightMatrix& weight);
-  /// The matrix's own record, named `name`, and those that go with it ("NAME.scale").
+  /// The matrix's own record, named `name` + own_record, and those that go with it ("NAME.scale").
   std::vector<TensorRecord> (*records)(const std::string& name, const WeightMatrix& weight);
   /// What records() lists, from a file. `granularity` is what the file's options say of its scales. Throws FormatError
   /// naming file and field.
-  WeightMatrix (*load)(TensorLoader& file, const std::string& name, std::int64_t rows, std::int64_t cols,
-                       Granularity granularity);
+  WeightMatrix (*load)(TensorLoader& file, const std::string& name, const WeightShape& shape, Granularity granularity);
 };
 
 const WeightCodec& codec_of(WeightFormat format);
@@ -50,6 +51,7 @@ inline const WeightCodec& codec_of(const WeightMatrix& weight) { return codec_of
 extern const WeightCodec kFloat32Codec;
 extern const WeightCodec kFloat16Codec;
 extern const WeightCodec kInt8Codec;
+extern const WeightCodec kInt4Codec;
 
 /// fp32 values as a record: biases, scales.
 TensorRecord float32_record(std::string name, const std::vector<float>& values);

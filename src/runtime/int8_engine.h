@@ -9,8 +9,8 @@
 
 namespace brainquant {
 
-/// An INT8 model in "reference" or "native", which is the default. Throws UsageError for another engine or a model that
-/// is not INT8; torch/any_engine.h runs those too.
+/// A model of INT8 and 4-bit weights in "reference" or "native", which is the default. Throws UsageError for another
+/// engine or a model with other weights; torch/any_engine.h runs those too.
 std::unique_ptr<Engine> make_int8_engine(const QuantizedModel& model, const EngineOptions& options);
 
 /// The same for an open file; "native" never has all of its tensors in memory.

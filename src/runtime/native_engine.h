@@ -9,7 +9,7 @@
 
 namespace brainquant {
 
-/// `kernel` as in choose_kernel. Throws UsageError if the model is not INT8.
+/// `kernel` as in choose_kernel. Throws UsageError if a weight is neither INT8 nor 4 bits.
 std::unique_ptr<Engine> make_native_engine(const QuantizedModel& model, const std::string& kernel, int threads);
 
 /// The model of an open file, whose matrices are read, verified and packed one by one by all threads.

@@ -76,7 +76,7 @@ NativeModel::NativeModel(const QuantizedModel& model, const WeightSource& weight
   }
   for (std::size_t k = 0; k < model.gru.size(); ++k) {
     const QuantizedGruLayer& layer = model.gru[k];
-    const std::int64_t run = k == 0 ? config.n_input_features : config.n_units;
+    const std::int64_t run = config.run_of_layer(static_cast<std::int64_t>(k));
     const std::int64_t inputs = k == 0 ? config.step_input_size() : config.n_units;
     jobs.push_back({{Part::weight_ih, k}, &layer.bias_ih, &gates, run, inputs, &weight_ih[k]});
     jobs.push_back({{Part::weight_hh, k}, &layer.bias_hh, &gates, config.n_units, config.n_units, &weight_hh[k]});

@@ -35,6 +35,7 @@ std::vector<std::int64_t> channels_by_unit_block(std::int64_t units) {
 const GemmConfig& gemm_of(const Kernel& kernel, WeightFormat format) {
   switch (format) {
     case WeightFormat::int8:
+    case WeightFormat::int4:  // expanded before it is packed
       return kernel.int8;
     case WeightFormat::float16:
     case WeightFormat::float32:
@@ -45,6 +46,9 @@ const GemmConfig& gemm_of(const Kernel& kernel, WeightFormat format) {
 
 PackedMatrix pack(const WeightMatrix& weight, const std::vector<float>& bias,
                   const std::vector<std::int64_t>& channel_rows, std::int64_t run, const Kernel& kernel) {
+  if (const auto* int4 = std::get_if<Int4Matrix>(&weight)) {
+    return pack(expanded(*int4), bias, channel_rows, run, kernel);
+  }
   const GemmConfig& gemm = gemm_of(kernel, format_of(weight));
   return gemm.pack({weight, bias, channel_rows, run, gemm, kernel.storage_offset});
 }

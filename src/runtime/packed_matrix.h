@@ -65,7 +65,8 @@ struct PackArguments {
 /// The kernel's product for weights of this format. Throws UsageError if kernels have none.
 const GemmConfig& gemm_of(const Kernel& kernel, WeightFormat format);
 
-/// Packs `weight` for the kernel's product of its format. Arguments as in PackArguments.
+/// Packs `weight` for the kernel's product of its format; 4-bit weights as the INT8 matrix that they are expanded to.
+/// Arguments as in PackArguments.
 PackedMatrix pack(const WeightMatrix& weight, const std::vector<float>& bias,
                   const std::vector<std::int64_t>& channel_rows, std::int64_t run, const Kernel& kernel);
 

@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "quantization/weight_source.h"
 #include "runtime/numerics.h"
 #include "runtime/patch_buffer.h"
 #include "runtime/require_int8.h"
@@ -31,6 +32,7 @@ class ReferenceEngine : public Engine {
  public:
   explicit ReferenceEngine(const QuantizedModel& model) : model_(model) {
     require_int8(model.weight_formats(), model.config, "reference");
+    for (const WeightId& id : weight_ids(model_)) weight_of(model_, id) = int8_of(weight_of(model_, id));
   }
 
   std::string name() const override { return "reference"; }
@@ -158,7 +160,7 @@ class ReferenceEngine : public Engine {
     std::copy(out.begin(), out.end(), logits);
   }
 
-  QuantizedModel model_;
+  QuantizedModel model_;  // with INT8 weights
 };
 
 }  // namespace

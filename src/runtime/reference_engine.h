@@ -10,7 +10,7 @@ namespace brainquant {
 
 inline constexpr const char* kReferenceInstructions = "scalar";
 
-/// Throws UsageError if the model is not INT8 or a row is too wide for int32 sums.
+/// Throws UsageError if a weight is neither INT8 nor 4 bits, or a row is too wide for int32 sums.
 std::unique_ptr<Engine> make_reference_engine(const QuantizedModel& model);
 
 /// y = softsign(x @ W + b) with a day layer left in fp32, summed in the order that docs/numerics.md gives. x, y

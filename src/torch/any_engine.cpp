@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "brainquant/support/error.h"
 #include "quantization/dequantized_weights.h"
 #include "runtime/int8_engine.h"
 #include "runtime/kernels/kernel_table.h"
 #include "runtime/reference_engine.h"
+#include "runtime/require_int8.h"
 #include "torch/libtorch_engine.h"
 #include "torch/libtorch_environment.h"
 
@@ -19,6 +22,7 @@ namespace {
 std::string default_engine(WeightFormat format) {
   switch (format) {
     case WeightFormat::int8:
+    case WeightFormat::int4:
       return "native";
     case WeightFormat::float16:
     case WeightFormat::float32:
@@ -30,6 +34,7 @@ std::string default_engine(WeightFormat format) {
 bool format_runs_on_gpu(WeightFormat format) {
   switch (format) {
     case WeightFormat::int8:
+    case WeightFormat::int4:
       return false;
     case WeightFormat::float16:
     case WeightFormat::float32:
@@ -42,9 +47,11 @@ WeightFormat format_of(std::optional<Dtype> dtype) {
   return dtype ? brainquant::format_of(*dtype) : WeightFormat::float32;
 }
 
-/// The one format that all matrices have: no engine runs a mixture yet.
-WeightFormat only_one_of(const std::vector<WeightFormat>& formats) {
+/// The format that the model is run as: that of all its matrices, or INT8 where all of them run as INT8. No engine runs
+/// other mixtures.
+WeightFormat format_run_as(const std::vector<WeightFormat>& formats) {
   if (formats.size() == 1) return formats.front();
+  if (std::all_of(formats.begin(), formats.end(), runs_as_int8)) return WeightFormat::int8;
   std::vector<std::string> names;
   for (const WeightFormat format : formats) names.push_back(name_of(format));
   throw UsageError(
@@ -62,6 +69,7 @@ ResolvedEngine resolve_format(WeightFormat format, const EngineOptions& options)
 std::unique_ptr<Engine> make_libtorch_engine(const QuantizedModel& model, WeightFormat format, int gpu_number) {
   switch (format) {
     case WeightFormat::int8:
+    case WeightFormat::int4:
       return make_libtorch_int8_engine(model);
     case WeightFormat::float16:
       return make_libtorch_float_engine(model.config, dequantized_weights(model), gpu_number, GruProducts::float16);
@@ -90,7 +98,7 @@ ResolvedEngine resolve_engine(std::optional<Dtype> dtype, const EngineOptions& o
 
 std::unique_ptr<Engine> make_engine(const QuantizedModel& model, const EngineOptions& options) {
   validate(options);
-  const WeightFormat format = only_one_of(model.weight_formats());
+  const WeightFormat format = format_run_as(model.weight_formats());
   set_libtorch_threads(options.effective_threads());
   // The INT8 engines refuse what they can't run by name.
   if (resolve_format(format, options).engine != "libtorch") return make_int8_engine(model, options);
@@ -100,7 +108,7 @@ std::unique_ptr<Engine> make_engine(const QuantizedModel& model, const EngineOpt
 std::unique_ptr<Engine> make_engine(const QuantizedFileReader& file, const EngineOptions& options,
                                     const RunContext& context) {
   validate(options);
-  const WeightFormat format = only_one_of(file.weight_formats());
+  const WeightFormat format = format_run_as(file.weight_formats());
   set_libtorch_threads(options.effective_threads());
   if (resolve_format(format, options).engine != "libtorch") return make_int8_engine(file, options, context);
   return make_libtorch_engine(file.read_all(context), format, options.gpu_number);

@@ -23,9 +23,9 @@ ResolvedEngine resolve_engine(std::optional<Dtype> dtype, const EngineOptions& o
 /// Whether models of this dtype (none: the fp32 baseline) can use a GPU; the others run on the CPU whatever is asked.
 bool runs_on_gpu(std::optional<Dtype> dtype);
 
-/// The formats of the weight matrices decide: INT8 models run in any engine, FP16 and fp32 ones in "libtorch" only, a
-/// mixture in none (UsageError otherwise). Throws UsageError as EngineOptions::validate() does, and for a GPU number
-/// past those there.
+/// The formats of the weight matrices decide: models of INT8 and 4-bit matrices, mixed or not, run in any engine, FP16
+/// and fp32 ones in "libtorch" only, other mixtures in none (UsageError otherwise). Throws UsageError as
+/// EngineOptions::validate() does, and for a GPU number past those there.
 std::unique_ptr<Engine> make_engine(const QuantizedModel& model, const EngineOptions& options);
 /// The same for an open file; only what the native engine runs is read matrix by matrix.
 std::unique_ptr<Engine> make_engine(const QuantizedFileReader& file, const EngineOptions& options,

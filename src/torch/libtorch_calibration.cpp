@@ -3,6 +3,7 @@
 #include "quantization/calibration_backend.h"
 #include "torch/float_decoder.h"
 #include "torch/libtorch_environment.h"
+#include "torch/libtorch_hessian.h"
 
 namespace brainquant {
 
@@ -27,6 +28,9 @@ class LibTorchCalibration : public CalibrationBackend {
   std::string libtorch_version() const override { return brainquant::libtorch_version(); }
   std::unique_ptr<CalibrationDecoder> open(const DecoderConfig& config, const DecoderWeights& weights) const override {
     return std::make_unique<LibTorchCalibrationDecoder>(config, weights);
+  }
+  std::unique_ptr<InputHessian> make_hessian(std::int64_t inputs, int threads) const override {
+    return make_libtorch_hessian(inputs, threads);
   }
 };
 

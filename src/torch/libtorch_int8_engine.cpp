@@ -55,7 +55,7 @@ LinearLayer packed(const WeightMatrix& weight, const std::vector<float>& bias) {
   static const auto prepack = c10::Dispatcher::singleton()
                                   .findSchemaOrThrow("quantized::linear_prepack", "")
                                   .typed<PackedWeights(at::Tensor, std::optional<at::Tensor>)>();
-  const auto& w = std::get<Int8Matrix>(weight);
+  const Int8Matrix w = int8_of(weight);
   const at::Tensor values =
       at::from_blob(const_cast<std::int8_t*>(w.values.data()), {w.rows, w.cols}, at::kChar).clone();
   at::Tensor quantized;

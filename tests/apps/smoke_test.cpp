@@ -99,6 +99,44 @@ TEST(Smoke, QuantizedFileStandsAloneAndIsNotMadeTwice) {
   EXPECT_EQ(bytes_of(csv), expected_csv("val"));  // FP16 keeps every phoneme of this model
 }
 
+// Error rates of weights in 4 bits: of a decoder so small a few phonemes change, all would if they were misread.
+TEST(Smoke, FourBitsAreQuantizedAndEvaluated) {
+  const ScratchFolder scratch;
+  const std::vector<std::pair<std::string, std::vector<std::string>>> ways = {
+      {"dynamic", {}},
+      {"dynamic", {"--weight_rounding", "gptq", "--gptq_samples", "10"}},
+      {"static_per_channel", {}},
+      {"static_per_channel", {"--weight_rounding", "nearest"}}};
+  for (std::size_t i = 0; i < ways.size(); ++i) {
+    SCOPED_TRACE(::testing::PrintToString(ways[i]));
+    const fs::path output = scratch / std::to_string(i) / "quantized_model.pt";
+    const ProgramResult made =
+        run_program("quantize_model",
+                    std::vector<std::string>{"--model_path", kModel, "--output_path", output.string(),
+                                             "--quantization_type", ways[i].first, "--dtype", "qint4"} +
+                        data_flags() + ways[i].second,
+                    scratch.path());
+    ASSERT_EQ(made.exit_code, 0) << made.err;
+    EXPECT_NE(made.out.find(ways[i].first + "_qint4: "), std::string::npos) << made.out;
+    std::string first;
+    for (const std::string engine : {"native", "reference"}) {
+      const fs::path csv = scratch / (std::to_string(i) + engine + ".csv");
+      const fs::path json = scratch / (std::to_string(i) + engine + ".json");
+      const ProgramResult run =
+          evaluate_in(scratch, output.string(),
+                      {"--skip_lm", "--engine", engine, "--output_csv", csv.string(), "--output_json", json.string()});
+      ASSERT_EQ(run.exit_code, 0) << run.err;
+      const nlohmann::json result = json_in(json);
+      EXPECT_EQ(result["model"]["method"], ways[i].first + "_qint4");
+      const bool gptq = (ways[i].first == "dynamic") == !ways[i].second.empty();
+      EXPECT_EQ(result["model"]["quantization"]["options"]["weight_rounding"], gptq ? "gptq" : "nearest");
+      EXPECT_NEAR(result["per"]["total"]["rate"], expected_rate("distance"), 15);
+      if (first.empty()) first = bytes_of(csv);
+      EXPECT_EQ(bytes_of(csv), first) << engine;
+    }
+  }
+}
+
 TEST(Smoke, DryRunWritesNothing) {
   const ScratchFolder scratch;
   const fs::path output = scratch / "quantized_model.pt";

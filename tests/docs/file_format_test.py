@@ -21,6 +21,8 @@ QUANTIZATIONS = {
     "dynamic_float16": ["--quantization_type", "dynamic", "--dtype", "float16"],
     "static_qint8": ["--quantization_type", "static"],
     "static_per_channel_qint8": ["--quantization_type", "static_per_channel"],
+    "dynamic_qint4": ["--dtype", "qint4"],
+    "static_per_channel_qint4": ["--quantization_type", "static_per_channel", "--dtype", "qint4"],
     "static_qint8_day_layers_float": ["--quantization_type", "static", "--day_layers", "float"],
 }
 FP16_TOLERANCE = 1e-3

@@ -117,6 +117,30 @@ TEST_F(QuantizeKeyTest, Options) {
   expect_refused("was made otherwise: calibration_samples was 1000, is 999");
 }
 
+TEST_F(QuantizeKeyTest, FourBits) {
+  job_.options.dtype = Dtype::qint4;
+  make(QuantizationType::dynamic_range);
+  job_.options.weight_rounding = WeightRounding::nearest;  // the default
+  job_.options.gptq_samples = 3;                           // no meaning
+  job_.data_dir = "/nowhere";
+  expect_kept();
+  job_.data_dir = folder_ / "data";
+  job_.options.weight_rounding = WeightRounding::gptq;
+  EXPECT_EQ(difference_from_file(job_, job_.output_path, libtorch_calibration()).value_or("").find("was made"), 0U);
+  job_.force = true;
+  EXPECT_EQ(run_quantize_job(job_, libtorch_calibration()).calibration_trials, 3);
+  job_.force = false;
+  expect_kept();
+  job_.options.gptq_samples = 4;
+  expect_refused("was made otherwise: gptq_samples was 3, is 4");
+  job_.options.calibration_samples = 5;  // no meaning
+  expect_kept();
+  EXPECT_EQ(quantize_key(job_, libtorch_calibration()).difference(quantize_key(load_quantized_model(job_.output_path))),
+            std::nullopt);
+  job_.options.quantization_type = QuantizationType::static_per_channel;
+  expect_refused("was made otherwise: quantization_type was dynamic, is static_per_channel");
+}
+
 TEST_F(QuantizeKeyTest, Checkpoint) {
   make(QuantizationType::dynamic_range);
   const fs::path weights = folder_ / "model/checkpoint/best_checkpoint";

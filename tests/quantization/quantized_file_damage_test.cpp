@@ -28,9 +28,9 @@ constexpr testing::Shape kShape{2, 3, 1, 2, 0, 0, 1};
 QuantizationOptions per_channel_static() { return all_methods()[3]; }
 
 // Every fifth byte, each with another bit: the steps share no factor with the lengths that the format aligns to.
-TEST(DamagedQuantizedFile, FlippedBytes) {
+void check_flipped_bytes(const QuantizationOptions& options) {
   const ScratchFolder folder;
-  const QuantizedModel model = random_model(kShape, per_channel_static(), 5);
+  const QuantizedModel model = random_model(kShape, options, 5);
   save_quantized_model(model, folder / "whole.pt");
   const std::string whole = bytes_of(folder / "whole.pt");
   int refused = 0, unharmed = 0;
@@ -50,6 +50,11 @@ TEST(DamagedQuantizedFile, FlippedBytes) {
   // Padding and fields of the zip that no reader looks at are harmless; what matters is not.
   EXPECT_GT(refused, unharmed / 4);
   EXPECT_GT(refused, 400);
+}
+
+TEST(DamagedQuantizedFile, FlippedBytes) {
+  check_flipped_bytes(per_channel_static());
+  check_flipped_bytes(testing::int4_ways()[0]);
 }
 
 TEST(DamagedQuantizedFile, Truncations) {
@@ -128,6 +133,8 @@ class Forger {
     const PickleTensor& tensor = field.as_tensor();
     if (tensor.storage.type == TensorType::int8)
       return to.add_tensor(TensorType::int8, tensor.shape, from.read_int8(field).data());
+    if (tensor.storage.type == TensorType::uint8)
+      return to.add_tensor(TensorType::uint8, tensor.shape, from.read_uint8(field).data());
     return to.add_tensor(TensorType::float32, tensor.shape, from.read_float32(field).data());
   }
 
@@ -200,7 +207,8 @@ TEST(HostileQuantizedFile, NumberFormatsThatContradictTheTensors) {
   Forger f;
   expect_contains(f.refusal("formats", "out.weight", "float16"), "formats.out.weight: found 'float16'");
   expect_contains(f.refusal("formats", "out.weight", std::nullopt), "formats.out.weight");
-  expect_contains(f.refusal("formats", "out.weight", "int4"), "formats.out.weight: format: found 'int4'");
+  expect_contains(f.refusal("formats", "out.weight", "int3"), "formats.out.weight: format: found 'int3'");
+  expect_contains(f.refusal("formats", "out.weight", "int4"), "formats.out.weight: found 'int4'");
   expect_contains(f.refusal("formats", "out.weight", 8), "formats.out.weight");
   expect_contains(f.refusal("formats", "out.bias", "int8"), "formats.out.bias: found 'int8'");
   expect_contains(f.refusal("formats", "out.weight.scale", "float16"), "formats.out.weight.scale: found 'float16'");
@@ -238,10 +246,11 @@ TEST(QuantizedFile, HoldsWeightsAtTheLargestMagnitude) {
   for (const float largest : {1e30F, 0.999e30F, 0.99999e30F, 0.5e30F}) {
     Checkpoint checkpoint = testing::random_checkpoint(kShape, 5);
     checkpoint.weights.out_weight.values[0] = largest;
+    checkpoint.weights.gru[0].weight_hh.values[4] = -largest;
     checkpoint.weights.out_bias[0] = largest;
     ActivationScales scales = testing::tight_scales(kShape);
     scales.day_input = largest / 127;
-    for (const QuantizationOptions& options : {per_channel_static(), all_methods()[0]}) {
+    for (const QuantizationOptions& options : {per_channel_static(), all_methods()[0], testing::int4_ways()[0]}) {
       const QuantizedModel model =
           quantize(checkpoint, options, options.is_static() ? std::optional(scales) : std::nullopt);
       save_quantized_model(model, folder / "a.pt");
@@ -266,6 +275,52 @@ TEST(HostileQuantizedFile, ScalesThatCannotBe) {
   }
   expect_contains(f.tensor_refusal<float>("out.weight.scale", TensorType::float32, {1}, {1.0F}),
                   "expected float32 [2]");
+}
+
+// 2 features, 3 units, no patches: weight_ih is [9, 2] with a group a row, weight_hh [9, 3].
+TEST(HostileQuantizedFile, FourBitWeightsThatCannotBe) {
+  Forger f(testing::int4_ways()[1]);
+  using Bytes = std::vector<std::uint8_t>;
+  const std::string codes = "gru.weight_hh_l0.codes", groups = "gru.weight_hh_l0.group_scales";
+  const auto bytes = [&](const std::string& name, std::vector<std::int64_t> shape, const Bytes& values) {
+    return f.tensor_refusal<std::uint8_t>(name, TensorType::uint8, std::move(shape), values);
+  };
+  expect_contains(bytes(groups, {9, 1}, {1, 2, 3, 4, 5, 6, 7, 0, 9}),
+                  "forged.pt: tensors.gru.weight_hh_l0.group_scales: row 7, group 0: found 0, expected 1 to 15");
+  expect_contains(bytes(groups, {9, 1}, {1, 2, 3, 0x14, 5, 6, 7, 8, 9}), "group_scales: a nibble of padding is not 0");
+  expect_contains(bytes(groups, {9, 2}, Bytes(18, 1)), "group_scales: found uint8 [9, 2], expected uint8 [9, 1]");
+  expect_contains(bytes(groups, {8, 1}, Bytes(8, 1)), "group_scales: found uint8 [8, 1], expected uint8 [9, 1]");
+  expect_contains(bytes(codes, {9, 1}, Bytes(9, 0)), "codes: found uint8 [9, 1], expected uint8 [9, 2]");
+  expect_contains(bytes(codes, {18}, Bytes(18, 0)), "codes: found uint8 [18], expected uint8 [9, 2]");
+  Bytes padded(18, 0);
+  padded[5] = 0x20;
+  expect_contains(bytes(codes, {9, 2}, padded), "codes: a nibble of padding is not 0");
+  expect_contains(f.tensor_refusal<std::int8_t>(codes, TensorType::int8, {9, 2}, std::vector<std::int8_t>(18)),
+                  "found 'int4', but the tensor is int8 [9, 2]");
+  for (const float scale : {0.0F, -1.0F, std::numeric_limits<float>::quiet_NaN()}) {
+    expect_contains(
+        f.tensor_refusal<float>("gru.weight_hh_l0.scale", TensorType::float32, {9}, {1, 1, 1, 1, 1, 1, 1, 1, scale}),
+        "gru.weight_hh_l0.scale");
+  }
+  expect_contains(
+      f.tensor_refusal<float>("gru.weight_hh_l0.scale", TensorType::float32, {1}, {1}),
+      "gru.weight_hh_l0.scale: found float32 [1], expected float32 [9]: 4-bit weights have a scale for each");
+  expect_contains(
+      f.tensor_refusal<float>("gru.weight_hh_l0.scale", TensorType::float32, {9}, {1, 1, 1, 1, 1, 1, 1, 1, 1e30F}),
+      "gru.weight_hh_l0.codes: row 8: a weight's magnitude is above");
+  expect_contains(f.refusal("tensors", codes, std::nullopt), "gru.weight_hh_l0");
+  expect_contains(f.refusal("tensors", groups, std::nullopt), "group_scales");
+  expect_contains(f.refusal("formats", codes, "int8"), "formats.gru.weight_hh_l0.codes: found 'int8'");
+  expect_contains(f.refusal("formats", groups, "float32"), "formats.gru.weight_hh_l0.group_scales: found 'float32'");
+  // Both kinds of records for one matrix.
+  expect_contains(
+      f.tensor_refusal<std::int8_t>("gru.weight_hh_l0", TensorType::int8, {9, 3}, std::vector<std::int8_t>(27)),
+      "tensors");
+  expect_contains(f.refusal("quantization", "weight_rounding", std::nullopt), "weight_rounding");
+  expect_contains(f.refusal("quantization", "weight_rounding", "best"), "weight_rounding");
+  expect_contains(f.refusal("quantization", "weight_rounding", "gptq"), "gptq_samples");
+  expect_contains(f.refusal("quantization", "weight_granularity", "per_tensor"), "weight_granularity");
+  expect_contains(f.refusal("quantization", "quantization_type", "static"), "4-bit");
 }
 
 TEST(HostileQuantizedFile, TensorsThatCannotBe) {

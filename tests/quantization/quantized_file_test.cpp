@@ -37,6 +37,7 @@ std::vector<QuantizationOptions> every_way() {
   ways.push_back(all_methods()[2]);
   ways.back().observer = ObserverKind::histogram;
   ways.back().calibration_samples = 17;
+  for (const QuantizationOptions& way : testing::int4_ways()) ways.push_back(way);
   return ways;
 }
 
@@ -130,6 +131,58 @@ TEST(QuantizedFile, PyTorchReadsTheSameTensors) {
       }
     }
   }
+}
+
+// The names of the records, and that the values behind them are the tool's: 37 features make an odd number of inputs,
+// of groups, and a short group in each bin.
+TEST(QuantizedFile, PyTorchReadsTheSame4BitWeights) {
+  const ScratchFolder folder;
+  for (const QuantizationOptions& options : testing::int4_ways()) {
+    for (const Shape& shape : {Shape{37, 100, 2, 41, 3, 2, 2}, Shape{37, 5, 1, 3, 0, 0, 1}}) {
+      SCOPED_TRACE(text_of(options) + text_of(shape));
+      const QuantizedModel model = random_model(shape, options, 12);
+      save_quantized_model(model, folder / "a.pt");
+      testing::expect_same_model(load_quantized_model(folder / "a.pt"), model);
+      const std::string output = lines_of_pytorch(folder / "a.pt");
+      const auto expect_line = [&](const std::string& name, const WeightMatrix& weight) {
+        const std::vector<float> values = dequantize(weight).values;
+        const std::string line =
+            fmt::format("{}.codes|int4|[{}, {}]|{}\n", name, rows_of(weight), (cols_of(weight) + 1) / 2,
+                        sha256_of_bytes(values.data(), values.size() * sizeof(float)));
+        EXPECT_NE(output.find(line), std::string::npos) << line << output;
+      };
+      for (std::size_t d = 0; d < model.day_residuals.size(); ++d) {
+        expect_line(fmt::format("day_residuals.{}", d), model.day_residuals[d]);
+      }
+      for (std::size_t k = 0; k < model.gru.size(); ++k) {
+        expect_line(fmt::format("gru.weight_ih_l{}", k), model.gru[k].weight_ih);
+        expect_line(fmt::format("gru.weight_hh_l{}", k), model.gru[k].weight_hh);
+      }
+      EXPECT_EQ(format_of(model.out_weight), WeightFormat::int8);
+      EXPECT_NE(output.find("out.weight|int8|"), std::string::npos);
+      EXPECT_NE(output.find(fmt::format("gru.weight_ih_l0.group_scales|int4|[{}, {}]|", 3 * shape.units,
+                                        shape.patch_size == 3 ? 3 : 1)),
+                std::string::npos)
+          << output;
+    }
+  }
+}
+
+// What is recorded of the rounding of 4-bit weights; files of other dtypes say nothing of it.
+TEST(QuantizedFile, RoundingIsRecordedWith4BitsOnly) {
+  const ScratchFolder folder;
+  for (const QuantizationOptions& options : every_way()) {
+    save_quantized_model(model_of(options), folder / "a.pt");
+    const bool named = bytes_of(folder / "a.pt").find("weight_rounding") != std::string::npos;
+    EXPECT_EQ(named, options.dtype == Dtype::qint4) << text_of(options);
+  }
+  QuantizedModel model = model_of(testing::int4_ways()[1]);
+  model.options.weight_rounding.reset();  // static: by GPTQ
+  model.options.gptq_samples = 7;
+  save_quantized_model(model, folder / "a.pt");
+  const QuantizationOptions found = read_quantized_head(folder / "a.pt").options;
+  EXPECT_EQ(found.weight_rounding, WeightRounding::gptq);
+  EXPECT_EQ(found.gptq_samples, 7);
 }
 
 // Each matrix in a format of its own: the file says which, PyTorch sees it, and it comes back.

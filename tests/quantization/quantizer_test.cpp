@@ -99,6 +99,13 @@ TEST(Quantize, ScalesAreForStaticTypesOnly) {
   EXPECT_THROW(quantize(checkpoint, all_methods()[0], testing::tight_scales({})), UsageError);
 }
 
+TEST(Quantize, GptqNeedsTheInputsOfCalibration) {
+  QuantizationOptions options;
+  options.dtype = Dtype::qint4;
+  options.weight_rounding = WeightRounding::gptq;
+  EXPECT_THROW(quantize(testing::random_checkpoint({}, 1), options), UsageError);
+}
+
 double decibels(double signal, double noise) { return 10 * std::log10(signal / noise); }
 
 TEST(TensorReports, BytesAndSignalToNoiseInDouble) {

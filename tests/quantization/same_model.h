@@ -15,6 +15,11 @@ inline bool same(const WeightMatrix& a, const WeightMatrix& b) {
   if (const auto* int8 = std::get_if<Int8Matrix>(&a)) {
     return int8->values == std::get<Int8Matrix>(b).values && int8->scales == std::get<Int8Matrix>(b).scales;
   }
+  if (const auto* int4 = std::get_if<Int4Matrix>(&a)) {
+    const auto& other = std::get<Int4Matrix>(b);
+    return int4->run == other.run && int4->codes == other.codes && int4->group_scales == other.group_scales &&
+           int4->scales == other.scales;
+  }
   if (const auto* half = std::get_if<Float16Matrix>(&a)) return half->values == std::get<Float16Matrix>(b).values;
   return std::get<Matrix>(a).values == std::get<Matrix>(b).values;
 }
@@ -31,6 +36,8 @@ inline bool same(const QuantizedModel& a, const QuantizedModel& b) {
   if (a.options.method_name() != b.options.method_name() ||
       a.options.effective_granularity() != b.options.effective_granularity() ||
       a.options.day_layers != b.options.day_layers ||
+      a.options.effective_weight_rounding() != b.options.effective_weight_rounding() ||
+      a.options.gptq_samples != b.options.gptq_samples ||
       a.options.effective_observer() != b.options.effective_observer() ||
       a.options.calibration_samples != b.options.calibration_samples) {
     return false;

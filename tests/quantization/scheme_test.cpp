@@ -18,6 +18,9 @@ TEST(Scheme, NamesAreThoseOfTheFlags) {
   EXPECT_EQ(parse_quantization_type("static_per_channel"), QuantizationType::static_per_channel);
   EXPECT_EQ(parse_dtype("qint8"), Dtype::qint8);
   EXPECT_EQ(parse_dtype("float16"), Dtype::float16);
+  EXPECT_EQ(parse_dtype("qint4"), Dtype::qint4);
+  EXPECT_EQ(parse_weight_rounding("nearest"), WeightRounding::nearest);
+  EXPECT_EQ(parse_weight_rounding("gptq"), WeightRounding::gptq);
   EXPECT_EQ(parse_granularity("per_tensor"), Granularity::per_tensor);
   EXPECT_EQ(parse_granularity("per_channel"), Granularity::per_channel);
   EXPECT_EQ(parse_observer("minmax"), ObserverKind::minmax);
@@ -61,6 +64,43 @@ TEST(Scheme, EachContradictionIsNamed) {
                   "--weight_granularity");
   expect_contains(refused([](auto& o) { o.observer = ObserverKind::minmax; }), "--observer");
   expect_contains(refused([](auto& o) { o.calibration_samples = 0; }), "--calibration_samples: found 0");
+  expect_contains(refused([](auto& o) { o.gptq_samples = 0; }), "--gptq_samples: found 0");
+  expect_contains(refused([](auto& o) { o.weight_rounding = WeightRounding::nearest; }), "--weight_rounding");
+  expect_contains(refused([](auto& o) { o.dtype = Dtype::float16, o.weight_rounding = WeightRounding::gptq; }),
+                  "--weight_rounding");
+  expect_contains(
+      refused([](auto& o) { o.dtype = Dtype::qint4, o.quantization_type = QuantizationType::static_per_tensor; }),
+      "a 4-bit weight has a scale for each row by nature");
+  expect_contains(refused([](auto& o) { o.dtype = Dtype::qint4, o.weight_granularity = Granularity::per_channel; }),
+                  "--weight_granularity");
+}
+
+TEST(Scheme, FourBitsAreRoundedByGptqWhereThereIsCalibration) {
+  QuantizationOptions options;
+  EXPECT_FALSE(options.uses_gptq());
+  options.dtype = Dtype::qint4;
+  EXPECT_EQ(options.variant_name(), "dynamic_qint4");
+  EXPECT_FALSE(options.needs_calibration());
+  EXPECT_EQ(options.effective_granularity(), Granularity::per_channel);
+  options.weight_rounding = WeightRounding::nearest;  // the default, spelled out
+  EXPECT_EQ(options.variant_name(), "dynamic_qint4");
+  options.weight_rounding = WeightRounding::gptq;
+  EXPECT_EQ(options.variant_name(), "dynamic_qint4-gptq");
+  EXPECT_TRUE(options.needs_calibration());
+  EXPECT_EQ(options.calibration_trials(), 64);
+  options.gptq_samples = 9;
+  EXPECT_EQ(options.variant_name(), "dynamic_qint4-gptq-g9");
+  EXPECT_EQ(options.calibration_trials(), 9);
+  options = {};
+  options.dtype = Dtype::qint4;
+  options.quantization_type = QuantizationType::static_per_channel;
+  EXPECT_EQ(options.variant_name(), "static_per_channel_qint4");
+  EXPECT_TRUE(options.uses_gptq());
+  EXPECT_EQ(options.calibration_trials(), 1000);
+  options.weight_rounding = WeightRounding::nearest;
+  EXPECT_EQ(options.variant_name(), "static_per_channel_qint4-nearest");
+  EXPECT_FALSE(options.uses_gptq());
+  EXPECT_EQ(options.calibration_trials(), 1000);
 }
 
 }  // namespace

@@ -132,6 +132,41 @@ TEST_P(Int8Engines, EveryKernelAndThreadCountGivesTheReferencesBits) {
   });
 }
 
+/// The model with INT8 matrices in place of its 4-bit ones.
+QuantizedModel with_expanded_weights(QuantizedModel model) {
+  const auto expand = [](WeightMatrix& weight) {
+    if (const auto* int4 = std::get_if<Int4Matrix>(&weight)) weight = WeightMatrix(expanded(*int4));
+  };
+  for (WeightMatrix& residual : model.day_residuals) expand(residual);
+  for (QuantizedGruLayer& layer : model.gru) {
+    expand(layer.weight_ih);
+    expand(layer.weight_hh);
+  }
+  return model;
+}
+
+TEST_P(Int8Engines, FourBitsGiveTheBitsOfTheInt8MatrixThatTheyAre) {
+  for (const QuantizationOptions& options : int4_ways()) {
+    SCOPED_TRACE(text_of(GetParam().shape) + ": " + text_of(options));
+    const QuantizedModel model = random_model(GetParam().shape, options, 8);
+    ASSERT_EQ(model.weight_formats(), (std::vector<WeightFormat>{WeightFormat::int8, WeightFormat::int4}));
+    const QuantizedModel int8 = with_expanded_weights(model);
+    ASSERT_EQ(int8.weight_formats(), std::vector<WeightFormat>{WeightFormat::int8});
+    const Trials trials = random_trials(model.config, uneven_bins(model.config), 60);
+    const std::vector<Logits> expected = engine_of(int8, "reference")->decode(trials.inputs);
+    ASSERT_NO_FATAL_FAILURE(expect_same_bits(engine_of(model, "reference")->decode(trials.inputs), expected));
+    for (const std::string& kernel : kernels_here()) {
+      SCOPED_TRACE(kernel);
+      const std::unique_ptr<Engine> native = engine_of(model, "native", kernel, 2);
+      ASSERT_NO_FATAL_FAILURE(expect_same_bits(native->decode(trials.inputs), expected));
+      const std::unique_ptr<EngineState> state = native->make_state(trials.inputs[3].session_index);
+      ASSERT_NO_FATAL_FAILURE(
+          expect_same_bits(pushed(*native, *state, trials.inputs[3], Prepare::sometimes), expected[3]));
+    }
+    ASSERT_EQ(engine_of(model, "")->name(), "native");
+  }
+}
+
 TEST_P(Int8Engines, TheRestOfTheBatchAndItsOrderDoNotMatter) {
   for_each_model([](const QuantizedModel& model) {
     Trials trials = random_trials(model.config, uneven_bins(model.config), 90);

@@ -1,43 +1,15 @@
 // What tests/fixtures/float_decoder.py wrote.
 #pragma once
 
-#include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <nlohmann/json.hpp>
-#include <stdexcept>
-#include <string>
-#include <vector>
 
-#include "io/scratch_folder.h"
+#include "support/fixture_answers.h"
 
 namespace brainquant::testing {
 
-class FloatDecoderAnswers {
- public:
-  FloatDecoderAnswers() : bytes_(bytes_of(folder() / "expected.bin")) {
-    std::ifstream file(folder() / "expected.json");
-    json = nlohmann::json::parse(file);
-  }
+struct FloatDecoderAnswers : FixtureAnswers {
+  FloatDecoderAnswers() : FixtureAnswers(folder()) {}
   static std::filesystem::path folder() { return std::filesystem::path(BRAINQUANT_FIXTURES) / "float_decoder"; }
-
-  std::vector<std::int64_t> shape(const std::string& name) const { return json.at("arrays").at(name).at("shape"); }
-  template <typename T>
-  std::vector<T> array(const std::string& name) const {
-    const nlohmann::json& entry = json.at("arrays").at(name);
-    std::size_t count = 1;
-    for (const std::size_t size : entry.at("shape")) count *= size;
-    const std::size_t offset = entry.at("offset");
-    if (offset + count * sizeof(T) > bytes_.size()) throw std::runtime_error(name + " lies outside of expected.bin");
-    std::vector<T> values(count);
-    if (count > 0) std::memcpy(values.data(), bytes_.data() + offset, count * sizeof(T));
-    return values;
-  }
-
-  nlohmann::json json;
-
- private:
-  std::string bytes_;
 };
 
 }  // namespace brainquant::testing

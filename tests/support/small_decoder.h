@@ -146,6 +146,16 @@ inline std::vector<QuantizationOptions> int8_ways() {
   return ways;
 }
 
+/// 4 bits with both kinds of activations; no GPTQ, which needs recordings.
+inline std::vector<QuantizationOptions> int4_ways() {
+  std::vector<QuantizationOptions> ways(3);
+  for (QuantizationOptions& way : ways) way.dtype = Dtype::qint4;
+  ways[1].quantization_type = QuantizationType::static_per_channel;
+  ways[1].weight_rounding = WeightRounding::nearest;
+  ways[2].day_layers = DayLayers::keep_float;
+  return ways;
+}
+
 inline std::string text_of(const QuantizationOptions& options) {
   return options.method_name() + " " + name_of(options.effective_granularity()) + ", day layers " +
          name_of(options.day_layers);

@@ -7,6 +7,7 @@
 #include "runtime/int8_engine.h"
 #include "runtime/kernels/kernel_table.h"
 #include "runtime/native_model.h"
+#include "runtime/require_int8.h"
 #include "support/error_message.h"
 #include "support/small_decoder.h"
 #include "torch/any_engine.h"
@@ -73,8 +74,11 @@ TEST(EngineChoice, FormatsOfTheMatricesDecide) {
   }
 }
 
-TEST(EngineChoice, NoEngineRunsAMixture) {
+TEST(EngineChoice, NoEngineRunsAMixtureOfWholeAndOtherNumbers) {
   QuantizedModel model = random_model({}, {}, 6);
+  model.gru[0].weight_hh = quantize_int4(dequantize(model.gru[0].weight_hh), model.config.n_units);
+  for (const std::string& name : engine_names()) EXPECT_EQ(engine_of(model, name)->name(), name);
+  model = random_model({}, {}, 6);
   model.out_weight = quantize_float16(dequantize(model.out_weight));
   for (const std::string name : {"", "reference", "libtorch", "native"}) {
     expect_contains(message_of<UsageError>([&] { engine_of(model, name); }), "mixes weights of float16 and int8");
@@ -83,6 +87,18 @@ TEST(EngineChoice, NoEngineRunsAMixture) {
   expect_contains(
       message_of<UsageError>([&] { NativeModel(model, ModelWeights(model), *supported_kernels().front(), team); }),
       "float16");
+}
+
+TEST(EngineChoice, LibTorchRunsFourBitsAsTheInt8MatrixThatTheyAre) {
+  for (const QuantizationOptions& options : int4_ways()) {
+    const QuantizedModel model = random_model({}, options, 8);
+    QuantizedModel int8 = model;
+    for (const WeightId& id : weight_ids(int8)) weight_of(int8, id) = int8_of(weight_of(int8, id));
+    const Trials trials = random_trials(model.config, {40, 25}, 60);
+    const std::vector<Logits> found = engine_of(model, "libtorch")->decode(trials.inputs);
+    const std::vector<Logits> expected = engine_of(int8, "libtorch")->decode(trials.inputs);
+    for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_EQ(found[i].values, expected[i].values) << i;
+  }
 }
 
 TEST(EngineChoice, OptionsOutOfRange) {

@@ -37,6 +37,8 @@ struct DecoderConfig {
   std::int64_t bins_between_steps() const { return patch_size > 0 ? patch_stride : 1; }
   /// Width of layer 0's input: patch_size * n_input_features, bin-major.
   std::int64_t step_input_size() const { return bins_per_step() * n_input_features; }
+  /// Inputs of a GRU layer that belong together: a bin's features in layer 0, the whole row elsewhere.
+  std::int64_t run_of_layer(std::int64_t layer) const { return layer == 0 ? n_input_features : n_units; }
   /// Steps that `bins` smoothed bins give: (bins - patch_size) / patch_stride + 1, or 0 if too few.
   std::int64_t steps_of(std::int64_t bins) const {
     return bins < bins_per_step() ? 0 : (bins - bins_per_step()) / bins_between_steps() + 1;

@@ -19,7 +19,7 @@ struct QuantizeJob {
   std::filesystem::path model_path;   // MODEL or MODEL/checkpoint
   std::filesystem::path output_path;  // the quantized file; args.yaml goes beside it
   QuantizationOptions options;
-  std::filesystem::path data_dir = "./data/hdf5_data_final";  // static types: its train files calibrate
+  std::filesystem::path data_dir = "./data/hdf5_data_final";  // its train files calibrate static types and GPTQ
   std::filesystem::path csv_path = "./data/t15_copyTaskData_description.csv";
   std::int64_t calibration_batch_size = 32;  // trials in memory at once; does not change the result
   int threads = 0;                           // 0: all cores; does not change the result
@@ -29,7 +29,7 @@ struct QuantizeJob {
 
   /// Throws UsageError naming the option.
   void validate() const;
-  /// Where the trials that calibrate come from (static types).
+  /// Where the trials that calibrate come from.
   DatasetOptions calibration_data() const;
 };
 
@@ -37,7 +37,7 @@ struct QuantizeOutcome {
   bool skipped = false;                 // a valid output of the same QuantizeKey was there already
   std::vector<TensorReport> tensors;    // how well each is kept; empty when skipped
   std::vector<StoredTensor> stored;     // what lies (or would lie) in the file; empty when skipped
-  std::int64_t calibration_trials = 0;  // static types
+  std::int64_t calibration_trials = 0;  // 0 without calibration
   std::int64_t parameters = 0;
   std::int64_t fp32_bytes = 0;        // 4 bytes for each parameter
   std::int64_t checkpoint_bytes = 0;  // of best_checkpoint, which may hold the optimizer's state too
@@ -48,7 +48,7 @@ struct QuantizeOutcome {
 OptionList list_options(QuantizeJob& job);
 
 /// Throws UsageError, FileError (also when something else lies at output_path and `force` is not set), FormatError,
-/// WorkError, Interrupted. `backend` calibrates static types. Nothing is left at output_path unless the file is whole.
+/// WorkError, Interrupted. `backend` calibrates. Nothing is left at output_path unless the file is whole.
 QuantizeOutcome run_quantize_job(const QuantizeJob& job, const CalibrationBackend& backend,
                                  const RunContext& context = {});
 

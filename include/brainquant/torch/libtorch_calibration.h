@@ -1,4 +1,4 @@
-// The decoder that calibration runs: fp32 on LibTorch.
+// What calibration runs: the fp32 decoder and GPTQ's linear algebra on LibTorch.
 #pragma once
 
 namespace brainquant {
