@@ -80,11 +80,19 @@ class HessianSums {
   HessianSums(const DecoderConfig& config, const CalibrationOptions& options, const CalibrationBackend& backend)
       : config_(config) {
     const int threads = effective_threads(options.threads);
-    if (options.day_hessian) sums_.day = backend.make_hessian(config.n_input_features, threads);
-    for (std::int64_t k = 0; k < config.n_layers; ++k) {
-      sums_.layer_input.push_back(backend.make_hessian(k == 0 ? config.step_input_size() : config.n_units, threads));
-      sums_.layer_hidden.push_back(backend.make_hessian(config.n_units, threads));
+    const auto of = [&](const std::string& name, std::int64_t inputs) {
+      return options.for_gptq(name) ? backend.make_hessian(inputs, threads) : nullptr;
+    };
+    for (std::size_t d = 0; d < config.sessions.size() && !sums_.day; ++d) {
+      sums_.day = of(fmt::format("day_residuals.{}", d), config.n_input_features);
     }
+    for (std::int64_t k = 0; k < config.n_layers; ++k) {
+      const std::int64_t inputs = k == 0 ? config.step_input_size() : config.n_units;
+      sums_.layer_input.push_back(of(fmt::format("gru.weight_ih_l{}", k), inputs));
+      sums_.layer_hidden.push_back(of(fmt::format("gru.weight_hh_l{}", k), config.n_units));
+    }
+    // out.weight, if it has 4 bits, meets the last layer's states.
+    sums_.out = of("out.weight", config.n_units);
   }
 
   void add(const TrialInputs& trial) {
@@ -92,11 +100,14 @@ class HessianSums {
     const std::int64_t features = config_.n_input_features;
     const std::int64_t units = config_.n_units;
     if (sums_.day) sums_.day->add(trial.smoothed.data(), trial.bins, features);
-    sums_.layer_input[0]->add(trial.day_output.data(), trial.steps, config_.bins_between_steps() * features);
+    if (sums_.layer_input[0]) {
+      sums_.layer_input[0]->add(trial.day_output.data(), trial.steps, config_.bins_between_steps() * features);
+    }
     for (std::size_t k = 0; k < trial.hidden.size(); ++k) {
       const float* states = trial.hidden[k].data();
-      sums_.layer_hidden[k]->add(states, trial.steps, units);
-      if (k + 1 < trial.hidden.size()) sums_.layer_input[k + 1]->add(states + units, trial.steps, units);
+      if (sums_.layer_hidden[k]) sums_.layer_hidden[k]->add(states, trial.steps, units);
+      InputHessian* next = k + 1 < trial.hidden.size() ? sums_.layer_input[k + 1].get() : sums_.out.get();
+      if (next != nullptr) next->add(states + units, trial.steps, units);
     }
   }
 

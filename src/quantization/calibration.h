@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -23,7 +24,8 @@ struct CalibrationOptions {
   int threads = 0;               // 0: all cores that this process may use; does not change the result
   /// Trials whose inputs to the weight matrices make the Hessians, evenly spaced over those that calibrate; 0: none.
   std::int64_t gptq_samples = 0;
-  bool day_hessian = true;  // whether day layers are quantized
+  /// Whether GPTQ rounds the matrix of this name in the quantized file.
+  std::function<bool(const std::string& name)> for_gptq = [](const std::string&) { return true; };
 };
 
 struct CalibrationResult {

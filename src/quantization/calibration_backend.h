@@ -63,6 +63,7 @@ struct InputHessians {
   std::unique_ptr<InputHessian> day;                        // smoothed bins, of all sessions
   std::vector<std::unique_ptr<InputHessian>> layer_input;   // per GRU layer
   std::vector<std::unique_ptr<InputHessian>> layer_hidden;  // per GRU layer: its hidden states, h0 first
+  std::unique_ptr<InputHessian> out;
 };
 
 class CalibrationBackend {

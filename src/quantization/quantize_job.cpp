@@ -8,11 +8,13 @@
 #include "model/checkpoint.h"
 #include "model/dataset.h"
 #include "model/smoothing.h"
+#include "quantization/bits_rule.h"
 #include "quantization/calibration.h"
 #include "quantization/quantize_key.h"
 #include "quantization/quantized_file.h"
 #include "quantization/quantizer.h"
 #include "quantization/report_tensors.h"
+#include "quantization/weight_format.h"
 #include "support/atomic_file.h"
 #include "support/cores.h"
 #include "support/run_lock.h"
@@ -62,6 +64,7 @@ QuantizedModel uncalibrated(const QuantizeJob& job, const Checkpoint& checkpoint
 
 QuantizedModel quantize_as_asked(const QuantizeJob& job, const Checkpoint& checkpoint,
                                  const CalibrationBackend& backend, const RunContext& context) {
+  require_rules_to_match(job.options, checkpoint.weights);
   if (!job.options.needs_calibration()) return quantize(checkpoint, job.options, {}, {}, {}, {}, {}, context);
   if (job.dry_run) return uncalibrated(job, checkpoint, context);
   warn_if_unsmoothed(checkpoint.config, context);
@@ -72,7 +75,10 @@ QuantizedModel quantize_as_asked(const QuantizeJob& job, const Checkpoint& check
   calibration.batch_size = job.calibration_batch_size;
   calibration.threads = job.threads;
   calibration.gptq_samples = job.options.uses_gptq() ? job.options.gptq_samples : 0;
-  calibration.day_hessian = job.options.day_layers == DayLayers::quantize;
+  calibration.for_gptq = [&job](const std::string& name) {
+    const bool is_quantized = job.options.day_layers == DayLayers::quantize || !name.starts_with("day_residuals.");
+    return is_quantized && format_of(job.options, name) == WeightFormat::int4;
+  };
   CalibrationResult calibrated = calibrate(checkpoint, train, calibration, backend, context);
   std::optional<ActivationScales> scales;
   if (job.options.is_static()) scales = std::move(calibrated.scales);

@@ -10,6 +10,7 @@
 #include "model/classes.h"
 #include "model/config_limits.h"
 #include "model/smoothing.h"
+#include "quantization/bits_rule.h"
 #include "quantization/parsed_field.h"
 #include "quantization/quantized_file_head.h"
 #include "quantization/tensor_loader.h"
@@ -71,6 +72,7 @@ PickleValue quantization_entry(const QuantizationOptions& options) {
       {"observer", options.is_static() ? PickleValue(name_of(options.effective_observer())) : PickleValue()},
       {"calibration_samples", options.is_static() ? PickleValue(options.calibration_samples) : PickleValue()},
   };
+  if (options.dtype == Dtype::mixed) entries.emplace_back("bits", strings(options.bits));
   if (options.has_4_bit_weights()) {
     entries.emplace_back("weight_rounding", name_of(options.effective_weight_rounding()));
     entries.emplace_back("gptq_samples", options.uses_gptq() ? PickleValue(options.gptq_samples) : PickleValue());
@@ -149,6 +151,12 @@ void check_granularity(const PickleField& field, const QuantizationOptions& opti
   }
 }
 
+std::vector<std::string> read_rules(const PickleField& field) {
+  std::vector<std::string> rules = read_strings(field);
+  for (const PickleField& rule : field.items()) parsed(rule, parse_bits_rule);
+  return rules;
+}
+
 constexpr std::int64_t kMostTrials = std::int64_t{1} << 40;
 
 QuantizationOptions read_options(const PickleField& field) {
@@ -162,6 +170,7 @@ QuantizationOptions read_options(const PickleField& field) {
   } else if (options.chooses_granularity()) {
     options.weight_granularity = parsed(field.at("weight_granularity"), parse_granularity);
   }
+  if (options.dtype == Dtype::mixed) options.bits = read_rules(field.at("bits"));
   if (options.has_4_bit_weights()) {
     options.weight_rounding = parsed(field.at("weight_rounding"), parse_weight_rounding);
     if (options.uses_gptq()) options.gptq_samples = field.at("gptq_samples").as_int(1, kMostTrials);

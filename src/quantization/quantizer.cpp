@@ -6,6 +6,7 @@
 
 #include "brainquant/support/error.h"
 #include "brainquant/version.h"
+#include "quantization/bits_rule.h"
 #include "quantization/int4_format.h"
 #include "quantization/weight_codec.h"
 
@@ -67,6 +68,7 @@ QuantizedModel quantize(const Checkpoint& checkpoint, const QuantizationOptions&
         fmt::format("{} {} activation scales", options.method_name(), options.is_static() ? "needs" : "takes no"));
   }
   const DecoderWeights& weights = checkpoint.weights;
+  require_rules_to_match(options, weights);
   QuantizedModel model;
   model.config = checkpoint.config;
   model.options = options;
@@ -111,7 +113,7 @@ QuantizedModel quantize(const Checkpoint& checkpoint, const QuantizationOptions&
     model.gru.push_back(std::move(stored));
   }
   context.progress.update(kLayersStage, layers + 1, layers + 1);
-  model.out_weight = quantized("out.weight", weights.out_weight, weights.out_weight.cols, nullptr);
+  model.out_weight = quantized("out.weight", weights.out_weight, weights.out_weight.cols, taken(hessians.out).get());
   model.out_bias = weights.out_bias;
   model.h0 = weights.h0;
   model.activation_scales = std::move(scales);

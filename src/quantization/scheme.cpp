@@ -2,8 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "brainquant/support/error.h"
+#include "quantization/bits_rule.h"
 #include "quantization/weight_codec.h"
+#include "support/sha256.h"
 
 namespace brainquant {
 
@@ -12,7 +16,8 @@ namespace {
 constexpr EnumName<QuantizationType> kTypes[] = {{QuantizationType::dynamic_range, "dynamic"},
                                                  {QuantizationType::static_per_tensor, "static"},
                                                  {QuantizationType::static_per_channel, "static_per_channel"}};
-constexpr EnumName<Dtype> kDtypes[] = {{Dtype::qint8, "qint8"}, {Dtype::float16, "float16"}, {Dtype::qint4, "qint4"}};
+constexpr EnumName<Dtype> kDtypes[] = {
+    {Dtype::qint8, "qint8"}, {Dtype::float16, "float16"}, {Dtype::qint4, "qint4"}, {Dtype::mixed, "mixed"}};
 constexpr EnumName<Granularity> kGranularities[] = {{Granularity::per_tensor, "per_tensor"},
                                                     {Granularity::per_channel, "per_channel"}};
 constexpr EnumName<ObserverKind> kObservers[] = {
@@ -20,6 +25,19 @@ constexpr EnumName<ObserverKind> kObservers[] = {
 constexpr EnumName<DayLayers> kDayLayers[] = {{DayLayers::quantize, "quantize"}, {DayLayers::keep_float, "float"}};
 constexpr EnumName<WeightRounding> kRoundings[] = {{WeightRounding::nearest, "nearest"},
                                                    {WeightRounding::gptq, "gptq"}};
+
+/// Where some weights may have 4 bits, all have a scale for each row.
+bool may_have_4_bits(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::qint4:
+    case Dtype::mixed:
+      return true;
+    case Dtype::qint8:
+    case Dtype::float16:
+      return false;
+  }
+  refuse_enumerator(static_cast<int>(dtype));
+}
 
 bool has_scales(Dtype dtype) { return codec_of(format_of(dtype)).has_scales; }
 
@@ -76,12 +94,15 @@ WeightFormat format_of(Dtype dtype) {
       return WeightFormat::float16;
     case Dtype::qint4:
       return WeightFormat::int4;
+    case Dtype::mixed:
+      return WeightFormat::int8;
   }
   refuse_enumerator(static_cast<int>(dtype));
 }
 
 WeightFormat format_of(const QuantizationOptions& options, const std::string& name) {
   if (options.dtype == Dtype::qint4 && name == "out.weight") return WeightFormat::int8;
+  if (options.dtype == Dtype::mixed && bits_of(options.bits, name) == 4) return WeightFormat::int4;
   return format_of(options.dtype);
 }
 
@@ -90,7 +111,7 @@ void QuantizationOptions::validate() const {
     throw UsageError(fmt::format("--dtype {} requires --quantization_type dynamic, not {}", name_of(dtype),
                                  name_of(quantization_type)));
   }
-  if (has_4_bit_weights() && quantization_type == QuantizationType::static_per_tensor) {
+  if (may_have_4_bits(dtype) && quantization_type == QuantizationType::static_per_tensor) {
     throw UsageError(
         fmt::format("--dtype {} requires --quantization_type dynamic or static_per_channel, not {}: a 4-bit weight has "
                     "a scale for each row by nature",
@@ -98,10 +119,16 @@ void QuantizationOptions::validate() const {
   }
   if (weight_granularity && !chooses_granularity()) {
     throw UsageError(fmt::format("--weight_granularity applies only to dynamic qint8, not to {}: {}", method_name(),
-                                 has_4_bit_weights() ? "a 4-bit weight has a scale for each row by nature"
-                                 : is_static()       ? "the type says the granularity"
-                                                     : "FP16 weights have no scales"));
+                                 may_have_4_bits(dtype) ? "a 4-bit weight has a scale for each row by nature"
+                                 : is_static()          ? "the type says the granularity"
+                                                        : "FP16 weights have no scales"));
   }
+  if ((dtype == Dtype::mixed) == bits.empty()) {
+    throw UsageError(dtype == Dtype::mixed
+                         ? "--dtype mixed requires --bits"
+                         : fmt::format("--bits applies only to --dtype mixed, not to {}", method_name()));
+  }
+  for (const std::string& rule : bits) parse_bits_rule(rule);
   if (weight_rounding && !has_4_bit_weights()) {
     throw UsageError(fmt::format("--weight_rounding applies only to 4-bit weights, not to {}", method_name()));
   }
@@ -117,11 +144,17 @@ void QuantizationOptions::validate() const {
 }
 
 Granularity QuantizationOptions::effective_granularity() const {
-  if (quantization_type == QuantizationType::static_per_channel || has_4_bit_weights()) return Granularity::per_channel;
+  if (quantization_type == QuantizationType::static_per_channel || may_have_4_bits(dtype))
+    return Granularity::per_channel;
   return weight_granularity.value_or(Granularity::per_tensor);
 }
 
 ObserverKind QuantizationOptions::effective_observer() const { return observer.value_or(ObserverKind::minmax); }
+
+bool QuantizationOptions::has_4_bit_weights() const {
+  const auto asks_for_4 = [](const std::string& rule) { return parse_bits_rule(rule).width == 4; };
+  return dtype == Dtype::qint4 || (dtype == Dtype::mixed && std::any_of(bits.begin(), bits.end(), asks_for_4));
+}
 
 WeightRounding QuantizationOptions::effective_weight_rounding() const {
   return weight_rounding.value_or(is_static() ? WeightRounding::gptq : WeightRounding::nearest);
@@ -150,10 +183,20 @@ OptionList list_options(QuantizationOptions& options) {
       .that_decides(Decides::model)
       .that_comes_to([&options] { return option::value_of(options.quantization_type); },
                      [&options] { return option::value_of(options.quantization_type); });
-  list.add("dtype", options.dtype, "Number format of the weights; float16 only with dynamic, qint4 not with static")
+  list.add("dtype", options.dtype,
+           "Number format of the weights; float16 only with dynamic, qint4 and mixed not with static")
       .that_decides(Decides::model)
       .that_comes_to([&options] { return option::value_of(options.dtype); },
                      [&options] { return option::value_of(options.dtype); });
+  list.add("bits", options.bits,
+           "Mixed only: PATTERN=WIDTH, bits (8 or 4) of the weight matrices whose names in the quantized file match a "
+           "shell wildcard; several are separated by commas, the last that matches decides; by default 8")
+      .that_decides(Decides::model)
+      .that_applies_if([&options] { return options.dtype == Dtype::mixed; })
+      .with_tag("bits_{}", [&options] {
+        const std::string text = text_of(option::value_of(options.bits));
+        return sha256_of_bytes(text.data(), text.size()).substr(0, 8);
+      });
   const auto is_static = [&options] { return options.is_static(); };
   list.add("weight_granularity", options.weight_granularity,
            "Dynamic qint8 only: one scale per tensor or per output channel; default: per_tensor")

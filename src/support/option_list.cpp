@@ -142,7 +142,8 @@ std::string OptionList::suffix(Decides what) const {
   std::string text;
   for (const Option& option : options_) {
     if (option.decides != what || !option.is_changed()) continue;
-    text += "-" + fmt::format(fmt::runtime(option.tag), text_of(option.effective_value()));
+    const std::string value = option.tag_text ? option.tag_text() : text_of(option.effective_value());
+    text += "-" + fmt::format(fmt::runtime(option.tag), value);
   }
   return text;
 }

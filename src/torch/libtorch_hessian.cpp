@@ -24,8 +24,9 @@ namespace brainquant {
 
 namespace {
 
-constexpr double kDamping = 0.01;           // of the diagonal's mean (Frantar et al., GPTQ, 2023, section 3.3)
-constexpr std::int64_t kTile = 512;         // inputs
+constexpr double kDamping = 0.01;    // of the diagonal's mean (Frantar et al., GPTQ, 2023, section 3.3)
+constexpr std::int64_t kTile = 512;  // inputs
+constexpr std::int64_t kInputRowsTogether = 512;
 constexpr std::int64_t kRowsTogether = 64;  // output channels that are rounded together
 constexpr std::int64_t kColsTogether = 128;
 
@@ -65,7 +66,7 @@ void for_each_task(std::int64_t count, int threads, const std::function<void(std
   if (failure) std::rethrow_exception(failure);
 }
 
-/// The columns of a block in one thread's rows: `ahead` [rows, cols] holds what the errors of earlier blocks add up to.
+/// The part of a matrix that is rounded at a time.
 struct Block {
   std::int64_t first_row, rows;
   std::int64_t first_col, cols;
@@ -78,30 +79,14 @@ class LibTorchHessian : public InputHessian {
   }
 
   void add(const float* rows, std::int64_t count, std::int64_t stride) override {
-    if (count == 0) return;
-    at::Tensor x;
-    for_each_task(1, 1, [&](std::int64_t) {
-      const at::Tensor view =
-          at::from_blob(const_cast<float*>(rows), {count, inputs_}, {stride, 1}, at::TensorOptions(at::kFloat));
-      x = at::empty({count, inputs_}, at::kDouble).copy_(view);
-    });
-    // The upper triangle, tile by tile.
-    std::vector<std::pair<std::int64_t, std::int64_t>> tiles;
-    for (std::int64_t i = 0; i < inputs_; i += kTile) {
-      for (std::int64_t j = i; j < inputs_; j += kTile) tiles.emplace_back(i, j);
+    for (std::int64_t begin = 0; begin < count; begin += kInputRowsTogether) {
+      add_slice(rows + begin * stride, std::min(kInputRowsTogether, count - begin), stride);
     }
-    for_each_task(static_cast<std::int64_t>(tiles.size()), threads_, [&](std::int64_t tile) {
-      const auto [i, j] = tiles[static_cast<std::size_t>(tile)];
-      const std::int64_t height = std::min(kTile, inputs_ - i);
-      const std::int64_t width = std::min(kTile, inputs_ - j);
-      at::Tensor sums = h_.narrow(0, i, height).narrow(1, j, width);
-      sums.addmm_(x.narrow(1, i, height).t(), x.narrow(1, j, width));
-    });
   }
 
   // GPTQ works with U, H^-1 = U^T U: each column's error, over U_jj, times the row U_j. is taken from the columns after
   // it. With R = U^-1, H = R R^T, the same codes come from the errors themselves: w_j + sum_{i<j} e_i R_ij / R_jj is
-  // rounded (Chee et al., QuIP, 2023, theorem 6, shows that the two are one). So nothing is inverted, and R, the
+  // rounded (Chee et al., QuIP, 2023, show that the two are one). So nothing is inverted, and R, the
   // Cholesky factor of H with its inputs in reverse, takes H's place in memory.
   void factorize() override {
     for_each_task(1, 1, [&](std::int64_t) {
@@ -140,6 +125,28 @@ class LibTorchHessian : public InputHessian {
   }
 
  private:
+  void add_slice(const float* rows, std::int64_t count, std::int64_t stride) {
+    at::Tensor x;
+    for_each_task(1, 1, [&](std::int64_t) {
+      const at::Tensor view =
+          at::from_blob(const_cast<float*>(rows), {count, inputs_}, {stride, 1}, at::TensorOptions(at::kFloat));
+      x = at::empty({count, inputs_}, at::kDouble).copy_(view);
+    });
+    // The upper triangle, tile by tile.
+    std::vector<std::pair<std::int64_t, std::int64_t>> tiles;
+    for (std::int64_t i = 0; i < inputs_; i += kTile) {
+      for (std::int64_t j = i; j < inputs_; j += kTile) tiles.emplace_back(i, j);
+    }
+    for_each_task(static_cast<std::int64_t>(tiles.size()), threads_, [&](std::int64_t tile) {
+      const auto [i, j] = tiles[static_cast<std::size_t>(tile)];
+      const std::int64_t height = std::min(kTile, inputs_ - i);
+      const std::int64_t width = std::min(kTile, inputs_ - j);
+      at::Tensor sums = h_.narrow(0, i, height).narrow(1, j, width);
+      sums.addmm_(x.narrow(1, i, height).t(), x.narrow(1, j, width));
+    });
+  }
+
+  /// `ahead` [rows, cols] holds what the errors of earlier columns add up to, `errors` [rows, inputs] those themselves.
   void round_block(const Matrix& weight, const RoundingGrid& grid, const Block& block, double* ahead, double* errors,
                    std::int8_t* codes) const {
     const double* factor = h_.const_data_ptr<double>() + block.first_col * inputs_ + block.first_col;

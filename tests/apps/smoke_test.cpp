@@ -137,6 +137,31 @@ TEST(Smoke, FourBitsAreQuantizedAndEvaluated) {
   }
 }
 
+TEST(Smoke, BitsMayBeChosenByHand) {
+  const ScratchFolder scratch;
+  const fs::path output = scratch / "q" / "quantized_model.pt";
+  const ProgramResult made =
+      run_program("quantize_model",
+                  {"--model_path", kModel, "--output_path", output.string(), "--dtype", "mixed", "--bits",
+                   "gru.*=4,gru.weight_ih_l0=8", "--bits", "day_residuals.2=4", "--dry_run"},
+                  scratch.path());
+  ASSERT_EQ(made.exit_code, 0) << made.err;
+  for (const char* tensor : {"gru.weight_hh_l0.codes", "gru.weight_ih_l1.codes", "day_residuals.2.codes"}) {
+    EXPECT_NE(made.out.find(tensor), std::string::npos) << made.out;
+  }
+  for (const char* tensor : {"gru.weight_ih_l0.codes", "day_residuals.1.codes", "out.weight.codes"}) {
+    EXPECT_EQ(made.out.find(tensor), std::string::npos) << made.out;
+  }
+  const ProgramResult run = run_program(
+      "run_quantization_experiment",
+      std::vector<std::string>{"--model_path", kModel, "--output_dir", scratch.path().string(), "--skip_lm",
+                               "--quantization_type", "static_per_channel", "--dtype", "mixed", "--bits", "gru.*=4"} +
+          data_flags(),
+      scratch.path());
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(run.out.rfind("static_per_channel_mixed-bits_", 0), 0U) << run.out;
+}
+
 TEST(Smoke, DryRunWritesNothing) {
   const ScratchFolder scratch;
   const fs::path output = scratch / "quantized_model.pt";

@@ -160,19 +160,33 @@ TEST(Gptq, ThreadsAndBatchesChangeNoByte) {
 }
 
 // Python computes each matrix's inputs with PyTorch from the file's calibration trials, and GPTQ by NumPy.
-TEST(Gptq, PyTorchsActivationsGiveTheFilesCodes) {
+void expect_pytorchs_codes(const QuantizationOptions& options, int matrices) {
   const ScratchFolder folder;
+  QuantizeJob job = job_of(folder / "q.pt");
+  job.options = options;
+  run_quantize_job(job, libtorch_calibration());
+  const std::string command = fmt::format("'{}' '{}' '{}' '{}' {}", BRAINQUANT_PYTHON, BRAINQUANT_CHECK_GPTQ_FILE,
+                                          job.output_path.string(), FloatDecoderAnswers::folder().string(), matrices);
+  EXPECT_EQ(std::system(command.c_str()), 0) << options.variant_name();
+}
+
+TEST(Gptq, PyTorchsActivationsGiveTheFilesCodes) {
   for (const QuantizationType type : {QuantizationType::dynamic_range, QuantizationType::static_per_channel}) {
     for (const std::int64_t samples : {5, 64}) {
-      QuantizeJob job = job_of(folder / "q.pt");
-      job.options.quantization_type = type;
-      job.options.gptq_samples = samples;
-      job.force = true;
-      run_quantize_job(job, libtorch_calibration());
-      const std::string command = fmt::format("'{}' '{}' '{}' '{}'", BRAINQUANT_PYTHON, BRAINQUANT_CHECK_GPTQ_FILE,
-                                              job.output_path.string(), FloatDecoderAnswers::folder().string());
-      EXPECT_EQ(std::system(command.c_str()), 0) << name_of(type) << ", " << samples << " samples";
+      QuantizationOptions options = job_of("").options;
+      options.quantization_type = type;
+      options.gptq_samples = samples;
+      expect_pytorchs_codes(options, 3 + 2 * 3);  // sessions and layers
     }
+  }
+}
+
+TEST(Gptq, PyTorchsActivationsGiveTheCodesOfMixedFiles) {
+  QuantizationOptions options = job_of("").options;
+  options.dtype = Dtype::mixed;
+  for (const std::string rule : {"out.weight=4", "*_hh_*=4", "gru.weight_ih_l[02]=4", "day_residuals.1=4"}) {
+    options.bits = {rule};
+    expect_pytorchs_codes(options, rule[0] == '*' ? 3 : rule[0] == 'g' ? 2 : 1);
   }
 }
 

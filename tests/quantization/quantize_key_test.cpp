@@ -139,6 +139,11 @@ TEST_F(QuantizeKeyTest, FourBits) {
             std::nullopt);
   job_.options.quantization_type = QuantizationType::static_per_channel;
   expect_refused("was made otherwise: quantization_type was dynamic, is static_per_channel");
+  job_.options.dtype = Dtype::mixed;
+  job_.options.bits = {"gru.*=4"};
+  expect_refused("was made otherwise: dtype was qint4, is mixed");
+  job_.options.bits = {"gru.*=4", "out.weight=4"};
+  expect_refused("was made otherwise: bits was gru.*=4, is gru.*=4,out.weight=4");
 }
 
 TEST_F(QuantizeKeyTest, Checkpoint) {

@@ -323,6 +323,15 @@ TEST(HostileQuantizedFile, FourBitWeightsThatCannotBe) {
   expect_contains(f.refusal("quantization", "quantization_type", "static"), "4-bit");
 }
 
+TEST(HostileQuantizedFile, RulesForBitsThatCannotBe) {
+  Forger f(testing::int4_ways()[3]);
+  expect_contains(f.refusal("quantization", "bits", PickleValue::list({"out.weight=4", "*=5"})),
+                  "forged.pt: quantization.bits[1]: --bits: found '*=5'");
+  expect_contains(f.refusal("quantization", "bits", std::nullopt), "bits");
+  expect_contains(f.refusal("quantization", "bits", PickleValue::list({})), "--dtype mixed requires --bits");
+  expect_contains(f.refusal("quantization", "bits", "*=4"), "bits");
+}
+
 TEST(HostileQuantizedFile, TensorsThatCannotBe) {
   Forger f;
   expect_contains(f.tensor_refusal<std::int8_t>("out.weight", TensorType::int8, {2, 3}, {1, 2, 3, 4, -128, 6}), "-128");

@@ -9,6 +9,7 @@
 
 #include "brainquant/support/error.h"
 #include "quantization/report_tensors.h"
+#include "support/error_message.h"
 #include "support/float_decoder_answers.h"
 #include "support/small_decoder.h"
 
@@ -104,6 +105,21 @@ TEST(Quantize, GptqNeedsTheInputsOfCalibration) {
   options.dtype = Dtype::qint4;
   options.weight_rounding = WeightRounding::gptq;
   EXPECT_THROW(quantize(testing::random_checkpoint({}, 1), options), UsageError);
+}
+
+TEST(Quantize, RulesForBitsMustMatchAMatrix) {
+  const Checkpoint checkpoint = testing::random_checkpoint({}, 1);
+  QuantizationOptions options;
+  options.dtype = Dtype::mixed;
+  for (const std::string rule : {"gru.weight_ih_l2=4", "out=4", "out.bias=8", "day_weights.0=4"}) {
+    options.bits = {"*=4", rule};
+    testing::expect_contains(testing::message_of<UsageError>([&] { quantize(checkpoint, options); }), "--bits " + rule);
+  }
+  options.bits = {"day_residuals.*=4"};
+  EXPECT_EQ(quantize(checkpoint, options).weight_formats(),
+            (std::vector<WeightFormat>{WeightFormat::int8, WeightFormat::int4}));
+  options.day_layers = DayLayers::keep_float;
+  EXPECT_THROW(quantize(checkpoint, options), UsageError);
 }
 
 double decibels(double signal, double noise) { return 10 * std::log10(signal / noise); }

@@ -37,7 +37,7 @@ inline bool same(const QuantizedModel& a, const QuantizedModel& b) {
       a.options.effective_granularity() != b.options.effective_granularity() ||
       a.options.day_layers != b.options.day_layers ||
       a.options.effective_weight_rounding() != b.options.effective_weight_rounding() ||
-      a.options.gptq_samples != b.options.gptq_samples ||
+      a.options.gptq_samples != b.options.gptq_samples || a.options.bits != b.options.bits ||
       a.options.effective_observer() != b.options.effective_observer() ||
       a.options.calibration_samples != b.options.calibration_samples) {
     return false;

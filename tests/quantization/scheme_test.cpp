@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "brainquant/support/error.h"
+#include "quantization/bits_rule.h"
+#include "quantization/weight_format.h"
 #include "support/error_message.h"
 
 namespace brainquant {
@@ -73,6 +75,53 @@ TEST(Scheme, EachContradictionIsNamed) {
       "a 4-bit weight has a scale for each row by nature");
   expect_contains(refused([](auto& o) { o.dtype = Dtype::qint4, o.weight_granularity = Granularity::per_channel; }),
                   "--weight_granularity");
+}
+
+TEST(Scheme, BitsAreOfMixedModelsOnly) {
+  QuantizationOptions options;
+  const auto refusal = [&] { return message_of<UsageError>([&] { options.validate(); }); };
+  options.bits = {"out.weight=4"};
+  expect_contains(refusal(), "--bits applies only to --dtype mixed");
+  options.dtype = Dtype::mixed;
+  EXPECT_NO_THROW(options.validate());
+  EXPECT_EQ(options.method_name(), "dynamic_mixed");
+  EXPECT_TRUE(options.has_4_bit_weights());
+  options.quantization_type = QuantizationType::static_per_tensor;
+  expect_contains(refusal(), "--dtype mixed requires --quantization_type dynamic or static_per_channel");
+  options.quantization_type = QuantizationType::static_per_channel;
+  EXPECT_TRUE(options.uses_gptq());
+  options.bits = {"out.weight=8"};
+  EXPECT_FALSE(options.has_4_bit_weights());
+  options.weight_rounding = WeightRounding::nearest;
+  expect_contains(refusal(), "--weight_rounding");
+  options.weight_rounding.reset();
+  options.bits = {};
+  expect_contains(refusal(), "--dtype mixed requires --bits");
+  for (const char* rule : {"out.weight", "out.weight=", "out.weight=6", "=4", "=", "out.weight=44", "out.weight=4 "}) {
+    options.bits = {"*=8", rule};
+    expect_contains(refusal(), std::string("--bits: found '") + rule + "', expected PATTERN=4 or PATTERN=8");
+  }
+}
+
+TEST(Scheme, TheLastRuleThatMatchesDecides) {
+  const std::vector<std::string> rules = {"gru.*=4", "gru.weight_ih_l[01]=8", "day_residuals.?=4"};
+  EXPECT_EQ(bits_of(rules, "gru.weight_hh_l0"), 4);
+  EXPECT_EQ(bits_of(rules, "gru.weight_ih_l1"), 8);
+  EXPECT_EQ(bits_of(rules, "gru.weight_ih_l2"), 4);
+  EXPECT_EQ(bits_of(rules, "day_residuals.7"), 4);
+  EXPECT_EQ(bits_of(rules, "day_residuals.17"), 8);
+  EXPECT_EQ(bits_of(rules, "out.weight"), 8);
+  QuantizationOptions options;
+  options.dtype = Dtype::mixed;
+  options.bits = rules;
+  EXPECT_EQ(format_of(options, "gru.weight_hh_l0"), WeightFormat::int4);
+  EXPECT_EQ(format_of(options, "out.weight"), WeightFormat::int8);
+  // Names of folders tell rules apart, but have none of their characters.
+  const std::string name = options.variant_name();
+  EXPECT_EQ(name.rfind("dynamic_mixed-bits_", 0), 0U) << name;
+  EXPECT_EQ(name.find_first_of("*?[]=,/ "), std::string::npos) << name;
+  options.bits.pop_back();
+  EXPECT_NE(options.variant_name(), name);
 }
 
 TEST(Scheme, FourBitsAreRoundedByGptqWhereThereIsCalibration) {

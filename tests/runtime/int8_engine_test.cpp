@@ -142,6 +142,7 @@ QuantizedModel with_expanded_weights(QuantizedModel model) {
     expand(layer.weight_ih);
     expand(layer.weight_hh);
   }
+  expand(model.out_weight);
   return model;
 }
 

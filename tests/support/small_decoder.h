@@ -148,8 +148,10 @@ inline std::vector<QuantizationOptions> int8_ways() {
 
 /// 4 bits with both kinds of activations; no GPTQ, which needs recordings.
 inline std::vector<QuantizationOptions> int4_ways() {
-  std::vector<QuantizationOptions> ways(3);
+  std::vector<QuantizationOptions> ways(4);
   for (QuantizationOptions& way : ways) way.dtype = Dtype::qint4;
+  ways[3].dtype = Dtype::mixed;
+  ways[3].bits = {"*weight*=4", "gru.weight_hh_l0=8"};  // the day layers and this one stay INT8
   ways[1].quantization_type = QuantizationType::static_per_channel;
   ways[1].weight_rounding = WeightRounding::nearest;
   ways[2].day_layers = DayLayers::keep_float;

@@ -12,13 +12,13 @@
 namespace brainquant {
 
 enum class QuantizationType { dynamic_range, static_per_tensor, static_per_channel };
-enum class Dtype { qint8, float16, qint4 };
+enum class Dtype { qint8, float16, qint4, mixed };
 enum class Granularity { per_tensor, per_channel };
 enum class ObserverKind { minmax, percentile, histogram };
 enum class DayLayers { quantize, keep_float };
 enum class WeightRounding { nearest, gptq };
 
-// Names as in flags and files: "dynamic" "static" "static_per_channel"; "qint8" "float16" "qint4"; "per_tensor"
+// Names as in flags and files: "dynamic" "static" "static_per_channel"; "qint8" "float16" "qint4" "mixed"; "per_tensor"
 // "per_channel"; "minmax" "percentile" "histogram"; "quantize" "float"; "nearest" "gptq". parse_* throw UsageError on
 // any other name.
 template <>
@@ -51,10 +51,11 @@ struct QuantizationOptions {
   QuantizationType quantization_type = QuantizationType::dynamic_range;
   Dtype dtype = Dtype::qint8;
   std::optional<Granularity> weight_granularity;  // dynamic qint8 only
+  std::vector<std::string> bits;                  // mixed only; "PATTERN=WIDTH" each: src/quantization/bits_rule.h
   std::optional<ObserverKind> observer;           // static types only
   DayLayers day_layers = DayLayers::quantize;
   std::int64_t calibration_samples = 1000;        // static types only; trials
-  std::optional<WeightRounding> weight_rounding;  // qint4 only
+  std::optional<WeightRounding> weight_rounding;  // 4-bit weights only
   std::int64_t gptq_samples = 64;                 // GPTQ only; trials, at most those that calibrate
 
   /// Throws UsageError naming the options that contradict each other.
@@ -67,7 +68,7 @@ struct QuantizationOptions {
   /// The observer that results from the options (static types).
   ObserverKind effective_observer() const;
   /// Whether some weights have 4 bits, so that how they are rounded is a choice.
-  bool has_4_bit_weights() const { return dtype == Dtype::qint4; }
+  bool has_4_bit_weights() const;
   /// The rounding of 4-bit weights that results from type and options: GPTQ where there is calibration anyway.
   WeightRounding effective_weight_rounding() const;
   bool uses_gptq() const { return has_4_bit_weights() && effective_weight_rounding() == WeightRounding::gptq; }
@@ -76,7 +77,7 @@ struct QuantizationOptions {
   /// How many are asked for; 0 without calibration.
   std::int64_t calibration_trials() const;
   /// "dynamic_qint8", "dynamic_float16", "static_qint8", "static_per_channel_qint8"; "dynamic_qint4",
-  /// "static_per_channel_qint4".
+  /// "static_per_channel_qint4", "dynamic_mixed", "static_per_channel_mixed".
   std::string method_name() const;
   /// The method's name and every option that is not as by default, in the order of list_options(): "static_qint8",
   /// "static_qint8-histogram-float_days-n200". Two variants never have the same name.

@@ -45,6 +45,7 @@ struct Option {
   std::function<void(const std::string&)> set;          // throws UsageError naming the option
   std::function<bool()> applies = [] { return true; };  // false where other options leave it no meaning
   std::string tag = "{}";                               // of a value in a file name: "n{}" makes "n200"
+  std::function<std::string()> tag_text;                // that value, where its own text does not suit a file name
 
   /// What the option comes to and what its default would, once other options are considered; nothing where it does not
   /// apply.
@@ -61,6 +62,9 @@ struct Option {
   Option& with_choices(std::vector<std::string> names) { return choices = std::move(names), *this; }
   Option& that_decides(Decides what) { return decides = what, *this; }
   Option& with_tag(std::string format) { return tag = std::move(format), *this; }
+  Option& with_tag(std::string format, std::function<std::string()> text) {
+    return tag_text = std::move(text), with_tag(std::move(format));
+  }
   Option& that_applies_if(std::function<bool()> condition) { return applies = std::move(condition), *this; }
   /// For an option whose default depends on others.
   Option& that_comes_to(std::function<OptionValue()> value_meant, std::function<OptionValue()> default_meant) {
