@@ -32,7 +32,10 @@ struct PackedMatrix {
   GemmConfig gemm;                           // what it is packed for and multiplied by
   std::int64_t block_count = 0;              // of 16 output channels
   std::int64_t quad_count = 0;               // of gemm.kr inputs
-  AlignedBuffer<std::int8_t> values;         // [block][quad][16][4]
+  std::int64_t quad_bytes = kQuadBytes;      // of a block's quad
+  std::int64_t scale_bytes = 0;              // of a block's group scales, which follow its quads (4 bits)
+  std::int64_t run_quads = 0;                // of a run (4 bits)
+  AlignedBuffer<std::int8_t> values;         // [block][quad][16][4]; 4 bits: [block][line][16][4], then [group][16]
   AlignedBuffer<std::int32_t> compensation;  // [channel]: what a sum begins with: it takes the storage offset out
   AlignedBuffer<float> scales;               // [channel]; 0 in padding
   AlignedBuffer<float> biases;               // [channel]; 0 in padding
@@ -40,7 +43,7 @@ struct PackedMatrix {
   Outliers outliers;              // `values` and these added up are the weights
   bool within_pair_limit = true;  // else the values take gemm.multiply_any_tile
 
-  std::int64_t block_stride() const { return quad_count * kQuadBytes; }
+  std::int64_t block_stride() const { return quad_count * quad_bytes + scale_bytes; }
   std::int64_t channels() const { return block_count * kBlockChannels; }
   Share all_blocks() const { return {0, block_count}; }
 
@@ -50,7 +53,13 @@ struct PackedMatrix {
   }
   /// The same over the inputs of `quads` only. Sums begin anew where quads begin at 0 and go on elsewhere: one call
   /// after the other makes the whole product.
+  /// 4-bit weights: quads begin and end at runs.
   void multiply_part(Share blocks, Share quads, const ActivationRows& x, const Sums& sums) const;
+
+ private:
+  void multiply_expanded(Share blocks, Share quads, const ActivationRows& x, const Sums& sums) const;
+  std::int64_t quads_in_a_piece() const;
+  TileArguments tile_at(std::int64_t block, std::int64_t quad) const;
 };
 
 struct PackArguments {
@@ -65,8 +74,7 @@ struct PackArguments {
 /// The kernel's product for weights of this format. Throws UsageError if kernels have none.
 const GemmConfig& gemm_of(const Kernel& kernel, WeightFormat format);
 
-/// Packs `weight` for the kernel's product of its format; 4-bit weights as the INT8 matrix that they are expanded to.
-/// Arguments as in PackArguments.
+/// Packs `weight` for the kernel's product of its format. Arguments as in PackArguments.
 PackedMatrix pack(const WeightMatrix& weight, const std::vector<float>& bias,
                   const std::vector<std::int64_t>& channel_rows, std::int64_t run, const Kernel& kernel);
 

@@ -102,17 +102,112 @@ TEST_P(PackedMatrixProduct, EqualsTheSumsWrittenOut) {
   }
 }
 
+/// 4-bit weights: what each code and each group's scale is.
+struct Int4Case {
+  const char* name;
+  std::function<int(RandomNumbers&)> code;
+  std::function<int(RandomNumbers&)> group_scale;
+  std::function<int(RandomNumbers&)> activation;
+};
+
+/// The largest sums that a group can have are those of 8 equal codes and activations.
+const std::vector<Int4Case>& int4_cases() {
+  const auto always = [](int value) { return [value](RandomNumbers&) { return value; }; };
+  const auto between = [](int low, int high) {
+    return [low, high](RandomNumbers& r) { return static_cast<int>(r.integer(low, high)); };
+  };
+  static const std::vector<Int4Case> all = {
+      {"any", between(-8, 7), between(1, 15), between(-127, 127)},
+      {"lowest codes, largest activations", always(-8), always(15), always(127)},
+      {"lowest codes, lowest activations", always(-8), always(15), always(-127)},
+      {"highest codes, largest activations", always(7), always(15), always(127)},
+      {"highest codes, lowest activations", always(7), always(1), always(-127)},
+  };
+  return all;
+}
+
+/// `runs` runs of `run` inputs each, padded to a multiple of 16 in a row of activations; in two parts, split at a run.
+void check_int4_products(const Kernel& kernel, const Int4Case& values, std::int64_t channels, std::int64_t run,
+                         std::int64_t runs, std::int64_t row_count) {
+  RandomNumbers random(static_cast<unsigned>(channels * 7919 + run * 31 + row_count));
+  Int4Matrix weight;
+  weight.rows = channels;
+  weight.cols = run * runs;
+  weight.run = run;
+  weight.codes.resize(static_cast<std::size_t>(channels * weight.code_row_bytes()));
+  weight.group_scales.resize(static_cast<std::size_t>(channels * weight.group_row_bytes()));
+  weight.scales.assign(static_cast<std::size_t>(channels), 0.5F);
+  for (std::int64_t c = 0; c < channels; ++c) {
+    for (std::int64_t i = 0; i < weight.cols; ++i) {
+      Int4Matrix::set_nibble(weight.codes.data() + c * weight.code_row_bytes(), i, values.code(random) + 8);
+    }
+    for (std::int64_t g = 0; g < weight.groups(); ++g) {
+      Int4Matrix::set_nibble(weight.group_scales.data() + c * weight.group_row_bytes(), g, values.group_scale(random));
+    }
+  }
+  const PackedMatrix packed =
+      pack(weight, std::vector<float>(static_cast<std::size_t>(channels)), channels_in_order(channels), run, kernel);
+  const std::int64_t padded_run = round_up(run, kBlockChannels);
+  std::vector<std::vector<int>> activation(static_cast<std::size_t>(row_count));
+  std::vector<std::vector<std::uint8_t>> bytes;
+  std::vector<const std::uint8_t*> rows;
+  for (auto& row : activation) {
+    bytes.emplace_back();
+    for (std::int64_t i = 0; i < padded_run * runs; ++i) {
+      row.push_back(values.activation(random));
+      bytes.back().push_back(static_cast<std::uint8_t>(row.back() + kernel.storage_offset));
+    }
+  }
+  for (const auto& row : bytes) rows.push_back(row.data());
+  const Share blocks{packed.block_count > 1 ? 1 : 0, packed.block_count};
+  const std::int64_t width = blocks.count() * kBlockChannels;
+  const std::int64_t middle = runs / 2 * packed.run_quads;
+  std::vector<std::int32_t> acc(static_cast<std::size_t>(row_count * width), 77), at_once = acc;
+  packed.multiply_part(blocks, {0, middle}, {rows.data(), row_count}, {acc.data(), width});
+  packed.multiply_part(blocks, {middle, packed.quad_count}, {rows.data(), row_count}, {acc.data(), width});
+  packed.multiply(blocks, {rows.data(), row_count}, {at_once.data(), width});
+  ASSERT_EQ(at_once, acc);
+  for (std::int64_t m = 0; m < row_count; ++m) {
+    for (std::int64_t c = blocks.begin * kBlockChannels; c < channels; ++c) {
+      std::int32_t sum = 0;
+      for (std::int64_t i = 0; i < weight.cols; ++i) {
+        const int whole = weight.code(c, i) * weight.group_scale(c, weight.group_of(i));
+        sum +=
+            whole * activation[static_cast<std::size_t>(m)][static_cast<std::size_t>(i / run * padded_run + i % run)];
+      }
+      ASSERT_EQ(acc[static_cast<std::size_t>(m * width + c - blocks.begin * kBlockChannels)], sum)
+          << kernel.name << ", " << values.name << ": row " << m << ", channel " << c << " of " << channels << ", "
+          << runs << " runs of " << run;
+    }
+  }
+}
+
+TEST_P(PackedMatrixProduct, OfFourBitsEqualsTheSumsWrittenOut) {
+  for (const Int4Case& values : int4_cases()) {
+    for (const std::int64_t rows : {1, 2, 16, 17, 33}) {
+      check_int4_products(*GetParam(), values, 48, 64, 1, rows);
+      check_int4_products(*GetParam(), values, 41, 37, 3, rows);  // groups of 32 and 5, in rows of 48
+      check_int4_products(*GetParam(), values, 7, 5, 4, rows);
+      check_int4_products(*GetParam(), values, 16, 100, 2, rows);
+    }
+    check_int4_products(*GetParam(), values, 80, 768, 1, 14);
+    check_int4_products(*GetParam(), values, 33, 512, 3, 40);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Kernels, PackedMatrixProduct, ::testing::ValuesIn(supported_kernels()), testing::kernel_name);
 
 TEST(GemmConfig, IsNamedAfterItsFormatAndCutsIntoWholeBlocks) {
   for (const Kernel* kernel : all_kernels()) {
-    const GemmConfig& gemm = gemm_of(*kernel, WeightFormat::int8);
-    EXPECT_EQ(gemm.name, name_of(WeightFormat::int8)) << kernel->name;
-    EXPECT_EQ(gemm.nr % kBlockChannels, 0) << kernel->name;
-    EXPECT_GT(gemm.mr, 0) << kernel->name;
-    EXPECT_NE(gemm.pack, nullptr) << kernel->name;
-    EXPECT_NE(gemm.multiply_tile, nullptr) << kernel->name;
-    EXPECT_EQ(gemm.pair_limit > 0, gemm.multiply_any_tile != nullptr && gemm.multiply_sparse != nullptr);
+    for (const WeightFormat format : {WeightFormat::int8, WeightFormat::int4}) {
+      const GemmConfig& gemm = gemm_of(*kernel, format);
+      EXPECT_EQ(gemm.name, name_of(format)) << kernel->name;
+      EXPECT_EQ(gemm.nr % kBlockChannels, 0) << kernel->name;
+      EXPECT_GT(gemm.mr, 0) << kernel->name;
+      EXPECT_NE(gemm.pack, nullptr) << kernel->name;
+      EXPECT_NE(gemm.multiply_tile, nullptr) << kernel->name;
+      EXPECT_EQ(gemm.pair_limit > 0, gemm.multiply_any_tile != nullptr && gemm.multiply_sparse != nullptr);
+    }
   }
 }
 

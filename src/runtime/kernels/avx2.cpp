@@ -90,6 +90,12 @@ constinit const Kernel kAvx2Kernel =
                                             .pair_limit = 128,
                                             .multiply_tile = multiply<PairProduct>,
                                             .multiply_any_tile = multiply<SignedProduct>,
-                                            .multiply_sparse = multiply_sparse}});
+                                            .multiply_sparse = multiply_sparse},
+                                   .int4 = {.name = "int4",
+                                            .mr = kInt4Mr,
+                                            .nr = kNrBlocks * kBlockChannels,
+                                            .kr = kQuadInputs,
+                                            .pack = pack_int4,
+                                            .multiply_tile = multiply_int4_256}});
 
 }  // namespace brainquant

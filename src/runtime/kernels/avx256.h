@@ -91,5 +91,65 @@ void tile_256(const TileArguments& t) {
   }
 }
 
+// 4-bit weights. Codes are signed, activations unsigned (q + 128): the products of a pair are 2 * 255 * 8 = 4,080 at
+// most, and the 8 pair sums of a group 32,640, so they add up in 16 bits; one vpmaddwd multiplies them by the group's
+// scale. A half block's codes of a group (8 channels x 32 inputs) are decoded into 8 registers, through which the rows
+// pass.
+inline constexpr int kInt4Mr = 16;
+
+template <int Lines>
+inline void add_group_256(const TileArguments& t, const std::uint8_t* line, const std::uint8_t* scales, std::int64_t at,
+                          std::int32_t* acc) {
+  __m256i codes[2 * Lines];
+  const __m256i low_nibbles = _mm256_set1_epi8(15);
+  const __m256i lowest_code = _mm256_set1_epi8(8);
+  BRAINQUANT_UNROLL
+  for (int j = 0; j < Lines; ++j) {
+    const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(line + j * kQuadBytes));
+    codes[2 * j] = _mm256_sub_epi8(_mm256_and_si256(bytes, low_nibbles), lowest_code);
+    codes[2 * j + 1] = _mm256_sub_epi8(_mm256_and_si256(_mm256_srli_epi16(bytes, 4), low_nibbles), lowest_code);
+  }
+  // A channel's two 16-bit sums take the same scale.
+  const __m256i wide = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(scales)));
+  const __m256i scale = _mm256_or_si256(wide, _mm256_slli_epi32(wide, 16));
+  for (std::int64_t m = 0; m < t.row_count; ++m) {
+    const std::uint8_t* const x = t.rows[m] + at;
+    __m256i sums = _mm256_maddubs_epi16(broadcast(x), codes[0]);
+    BRAINQUANT_UNROLL
+    for (int q = 1; q < 2 * Lines; ++q) {
+      sums = _mm256_add_epi16(sums, _mm256_maddubs_epi16(broadcast(x + q * kQuadInputs), codes[q]));
+    }
+    auto* const to = reinterpret_cast<__m256i*>(acc + m * t.acc_stride);
+    _mm256_storeu_si256(to, _mm256_add_epi32(_mm256_loadu_si256(to), _mm256_madd_epi16(sums, scale)));
+  }
+}
+
+inline void multiply_int4_256(const TileArguments& t) {
+  for (std::int64_t b = 0; b < t.block_count; ++b) {
+    const auto* line = reinterpret_cast<const std::uint8_t*>(t.weights) + b * t.block_stride;
+    const std::uint8_t* scales = t.group_scales + b * t.block_stride;
+    std::int32_t* const acc = t.acc + b * kBlockChannels;
+    std::int64_t left_in_run = t.run_quads - t.run_position;
+    std::int64_t at = t.row_offset;
+    for (std::int64_t quad = 0; quad < t.quad_count;) {
+      const bool whole = left_in_run >= kGroupQuads;  // else the 4 quads at the end of a run
+      for (std::int64_t half = 0; half < 2; ++half) {
+        const std::uint8_t* const from = line + half * kHalfQuadBytes;
+        if (whole) {
+          add_group_256<4>(t, from, scales + half * kHalfChannels, at, acc + half * kHalfChannels);
+        } else {
+          add_group_256<2>(t, from, scales + half * kHalfChannels, at, acc + half * kHalfChannels);
+        }
+      }
+      const std::int64_t count = whole ? kGroupQuads : kGroupQuads / 2;
+      left_in_run = left_in_run == count ? t.run_quads : left_in_run - count;
+      quad += count;
+      line += count / kLineQuads * kQuadBytes;
+      at += count * kQuadInputs;
+      scales += kBlockChannels;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace brainquant

@@ -108,6 +108,89 @@ void multiply_tile(const TileArguments& t) {
   });
 }
 
+// 4-bit weights: a group's codes of a block (16 channels x 32 inputs) are decoded into 8 registers, through which the
+// rows pass; a group's sums of a row are 32 * 255 * 8 at most and take the group's scale before they are added.
+constexpr int kInt4Mr = 16;
+
+template <int Lines>
+void add_group(const TileArguments& t, const std::uint8_t* line, const std::uint8_t* scales, std::int64_t at,
+               std::int32_t* acc) {
+  __m512i codes[2 * Lines];
+  const __m512i low_nibbles = _mm512_set1_epi8(15);
+  const __m512i lowest_code = _mm512_set1_epi8(8);
+  BRAINQUANT_UNROLL
+  for (int j = 0; j < Lines; ++j) {
+    const __m512i bytes = _mm512_loadu_si512(line + j * kQuadBytes);
+    codes[2 * j] = _mm512_sub_epi8(_mm512_and_si512(bytes, low_nibbles), lowest_code);
+    codes[2 * j + 1] = _mm512_sub_epi8(_mm512_and_si512(_mm512_srli_epi16(bytes, 4), low_nibbles), lowest_code);
+  }
+  const __m512i scale = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(scales)));
+  for (std::int64_t m = 0; m < t.row_count; ++m) {
+    const std::uint8_t* const x = t.rows[m] + at;
+    __m512i sums[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
+    BRAINQUANT_UNROLL
+    for (int q = 0; q < 2 * Lines; ++q) {
+      sums[q % 2] = _mm512_dpbusd_epi32(sums[q % 2], broadcast(x + q * kQuadInputs), codes[q]);
+    }
+    std::int32_t* const to = acc + m * t.acc_stride;
+    const __m512i product = _mm512_mullo_epi32(_mm512_add_epi32(sums[0], sums[1]), scale);
+    _mm512_storeu_si512(to, _mm512_add_epi32(_mm512_loadu_si512(to), product));
+  }
+}
+
+void multiply_int4(const TileArguments& t) {
+  for (std::int64_t b = 0; b < t.block_count; ++b) {
+    const auto* line = reinterpret_cast<const std::uint8_t*>(t.weights) + b * t.block_stride;
+    const std::uint8_t* scales = t.group_scales + b * t.block_stride;
+    std::int64_t left_in_run = t.run_quads - t.run_position;
+    std::int64_t at = t.row_offset;
+    for (std::int64_t quad = 0; quad < t.quad_count;) {
+      const bool whole = left_in_run >= kGroupQuads;  // else the 4 quads at the end of a run
+      if (whole) {
+        add_group<4>(t, line, scales, at, t.acc + b * kBlockChannels);
+      } else {
+        add_group<2>(t, line, scales, at, t.acc + b * kBlockChannels);
+      }
+      const std::int64_t count = whole ? kGroupQuads : kGroupQuads / 2;
+      left_in_run = left_in_run == count ? t.run_quads : left_in_run - count;
+      quad += count;
+      line += count / kLineQuads * kQuadBytes;
+      at += count * kQuadInputs;
+      scales += kBlockChannels;
+    }
+  }
+}
+
+/// Codes times their channels' scales, which are in both halves of each lane: -120 to 105.
+inline __m512i scaled(__m512i codes, __m512i scale) {
+  const __m512i even = _mm512_mullo_epi16(_mm512_srai_epi16(_mm512_slli_epi16(codes, 8), 8), scale);
+  const __m512i odd = _mm512_mullo_epi16(_mm512_srai_epi16(codes, 8), scale);
+  return _mm512_mask_blend_epi8(0xaaaaaaaaaaaaaaaaULL, even, _mm512_slli_epi16(odd, 8));
+}
+
+void expand_int4(const TileArguments& t, std::int8_t* to) {
+  const __m512i low_nibbles = _mm512_set1_epi8(15);
+  const __m512i lowest_code = _mm512_set1_epi8(8);
+  for (std::int64_t b = 0; b < t.block_count; ++b) {
+    const std::int8_t* line = t.weights + b * t.block_stride;
+    const std::uint8_t* scales = t.group_scales + b * t.block_stride;
+    std::int64_t left_in_run = t.run_quads - t.run_position;
+    for (std::int64_t quad = 0, count; quad < t.quad_count; quad += count, scales += kBlockChannels) {
+      count = left_in_run < kGroupQuads ? left_in_run : kGroupQuads;
+      left_in_run = left_in_run == count ? t.run_quads : left_in_run - count;
+      const __m512i wide = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(scales)));
+      const __m512i scale = _mm512_or_si512(wide, _mm512_slli_epi32(wide, 16));
+      for (std::int64_t q = 0; q < count; q += kLineQuads, line += kQuadBytes, to += kLineQuads * kQuadBytes) {
+        const __m512i bytes = _mm512_loadu_si512(line);
+        const __m512i first = _mm512_sub_epi8(_mm512_and_si512(bytes, low_nibbles), lowest_code);
+        const __m512i second = _mm512_sub_epi8(_mm512_and_si512(_mm512_srli_epi16(bytes, 4), low_nibbles), lowest_code);
+        _mm512_storeu_si512(to, scaled(first, scale));
+        _mm512_storeu_si512(to + kQuadBytes, scaled(second, scale));
+      }
+    }
+  }
+}
+
 }  // namespace
 
 extern const Kernel kAvx512VnniKernel;
@@ -119,6 +202,15 @@ constinit const Kernel kAvx512VnniKernel = Elementwise<Avx512>::added_to({.name 
                                                                                    .nr = kNrBlocks * kBlockChannels,
                                                                                    .kr = kQuadInputs,
                                                                                    .pack = pack_int8,
-                                                                                   .multiply_tile = multiply_tile}});
+                                                                                   .multiply_tile = multiply_tile},
+                                                                          .int4 = {.name = "int4",
+                                                                                   .mr = kInt4Mr,
+                                                                                   .nr = kBlockChannels,
+                                                                                   .kr = kQuadInputs,
+                                                                                   .pack = pack_int4,
+                                                                                   .multiply_tile = multiply_int4,
+                                                                                   .expand = expand_int4,
+                                                                                   .expanded = &kAvx512VnniKernel.int8,
+                                                                                   .expand_from = 24}});
 
 }  // namespace brainquant

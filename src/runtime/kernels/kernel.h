@@ -2,8 +2,9 @@
 // docs/numerics.md.
 //
 // INT8 weights lie in blocks of 16 output channels: in a block, for each k quad (4 inputs), 16 x 4 bytes. A vpdpbusd
-// (or its equal) then takes a quad of activations, broadcast, times one 64-byte line of weights. Another weight format
-// is another GemmConfig in Kernel, with a packing of its own.
+// (or its equal) then takes a quad of activations, broadcast, times one 64-byte line of weights. 4-bit weights lie two
+// quads to a line, as code + 8, with a block's group scales behind its lines. Another weight format is another
+// GemmConfig in Kernel, with a packing of its own.
 //
 // Included by sources compiled for different instruction sets, so there is no inline code here.
 #pragma once
@@ -15,6 +16,9 @@ namespace brainquant {
 inline constexpr std::int64_t kBlockChannels = 16;
 inline constexpr std::int64_t kQuadInputs = 4;
 inline constexpr std::int64_t kQuadBytes = kBlockChannels * kQuadInputs;
+// 4-bit weights: a group of 32 inputs is 8 k quads; a 64-byte line has 2 of them, the first in its low nibbles.
+inline constexpr std::int64_t kGroupQuads = 8;
+inline constexpr std::int64_t kLineQuads = 2;
 inline constexpr int kMostTileBlocks = 4;  // no kernel has more
 inline constexpr std::int64_t kHalfChannels = kBlockChannels / 2;
 inline constexpr std::int64_t kHalfQuadBytes = kHalfChannels * kQuadInputs;
@@ -30,6 +34,10 @@ struct TileArguments {
   std::int64_t quad_count;
   std::int32_t* acc;  // [row_count][acc_stride], 16 per block; added to
   std::int64_t acc_stride;
+  // Of 4-bit weights.
+  const std::uint8_t* group_scales = nullptr;  // first block's [group][16], from the group of the first k quad on
+  std::int64_t run_quads = 0;                  // k quads of a run, a multiple of 4: groups are counted within it
+  std::int64_t run_position = 0;               // of the first k quad in its run, a multiple of kGroupQuads
 };
 
 /// A product of the 8 channels of a half block with some k quads only: 1 to mr rows.
@@ -47,6 +55,8 @@ struct PackedMatrix;
 struct PackArguments;
 /// INT8 weights in the layout above (packed_matrix.h).
 PackedMatrix pack_int8(const PackArguments& arguments);
+/// 4-bit weights: for each block its lines, then its group scales, a byte each (packed_matrix.h).
+PackedMatrix pack_int4(const PackArguments& arguments);
 
 /// How a kernel multiplies by weights of one format: the packing and the tiles that read it.
 struct GemmConfig {
@@ -65,6 +75,12 @@ struct GemmConfig {
   /// Takes any weights and is slower. Adds products of q itself, so that its sums take no compensation.
   void (*multiply_any_tile)(const TileArguments&) = nullptr;
   void (*multiply_sparse)(const SparseQuads&) = nullptr;
+
+  // 4-bit weights, where INT8's product is faster once there are rows enough to pay for an expansion:
+  /// Writes the INT8 weights of a tile, [block][k quad][16][4], to `to`.
+  void (*expand)(const TileArguments&, std::int8_t* to) = nullptr;
+  const GemmConfig* expanded = nullptr;  // what multiplies them
+  std::int64_t expand_from = 0;          // rows
 };
 
 struct Kernel {
@@ -76,6 +92,7 @@ struct Kernel {
   int storage_offset;
 
   GemmConfig int8;
+  GemmConfig int4;  // the bits of `int8` on the expanded matrix
 
   // Elementwise parts, of elementwise.h; every count is a multiple of 16.
 

@@ -2,6 +2,7 @@
 #include <arm_neon.h>
 
 #include "runtime/kernels/elementwise.h"
+#include "runtime/kernels/int4_scalar.h"
 #include "runtime/kernels/kernel.h"
 #include "runtime/kernels/neon128.h"
 #include "runtime/kernels/with_constant.h"
@@ -22,14 +23,21 @@ void multiply_tile(const TileArguments& t) {
 }  // namespace
 
 extern const Kernel kNeonDotKernel;
-constinit const Kernel kNeonDotKernel = Elementwise<Neon128>::added_to({.name = "neon_dot",
-                                                                        .needs = BRAINQUANT_KERNEL_NEEDS,
-                                                                        .storage_offset = 0,
-                                                                        .int8 = {.name = "int8",
-                                                                                 .mr = kMr,
-                                                                                 .nr = kBlockChannels,
-                                                                                 .kr = kQuadInputs,
-                                                                                 .pack = pack_int8,
-                                                                                 .multiply_tile = multiply_tile}});
+constinit const Kernel kNeonDotKernel =
+    Elementwise<Neon128>::added_to({.name = "neon_dot",
+                                    .needs = BRAINQUANT_KERNEL_NEEDS,
+                                    .storage_offset = 0,
+                                    .int8 = {.name = "int8",
+                                             .mr = kMr,
+                                             .nr = kBlockChannels,
+                                             .kr = kQuadInputs,
+                                             .pack = pack_int8,
+                                             .multiply_tile = multiply_tile},
+                                    .int4 = {.name = "int4",
+                                             .mr = kMr,
+                                             .nr = kBlockChannels,
+                                             .kr = kQuadInputs,
+                                             .pack = pack_int4,
+                                             .multiply_tile = multiply_int4_scalar}});
 
 }  // namespace brainquant

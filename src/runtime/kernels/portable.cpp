@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "runtime/kernels/elementwise.h"
+#include "runtime/kernels/int4_scalar.h"
 #include "runtime/kernels/kernel.h"
 
 namespace brainquant {
@@ -49,14 +50,21 @@ void multiply_tile(const TileArguments& t) {
 }  // namespace
 
 extern const Kernel kPortableKernel;
-constinit const Kernel kPortableKernel = Elementwise<Scalar>::added_to({.name = "portable",
-                                                                        .needs = "",
-                                                                        .storage_offset = 0,
-                                                                        .int8 = {.name = "int8",
-                                                                                 .mr = 1,
-                                                                                 .nr = 4 * kBlockChannels,
-                                                                                 .kr = kQuadInputs,
-                                                                                 .pack = pack_int8,
-                                                                                 .multiply_tile = multiply_tile}});
+constinit const Kernel kPortableKernel =
+    Elementwise<Scalar>::added_to({.name = "portable",
+                                   .needs = "",
+                                   .storage_offset = 0,
+                                   .int8 = {.name = "int8",
+                                            .mr = 1,
+                                            .nr = 4 * kBlockChannels,
+                                            .kr = kQuadInputs,
+                                            .pack = pack_int8,
+                                            .multiply_tile = multiply_tile},
+                                   .int4 = {.name = "int4",
+                                            .mr = 1,
+                                            .nr = kBlockChannels,
+                                            .kr = kQuadInputs,
+                                            .pack = pack_int4,
+                                            .multiply_tile = multiply_int4_scalar}});
 
 }  // namespace brainquant
