@@ -1,8 +1,11 @@
-// test_all_quantization_methods: the fp32 baseline and all four methods on the same trials, and their comparison.
+// test_all_quantization_methods: the fp32 baseline and the quantization methods on the same trials, and their
+// comparison.
 
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <string>
+#include <vector>
 
 #include "brainquant/experiment/comparison.h"
 #include "brainquant/reporting/comparison_report.h"
@@ -14,16 +17,23 @@ int main(int argc, char** argv) {
   using namespace brainquant;
   ExperimentOptions options;
   QuantizationOptions common;
+  std::vector<std::string> methods = {"documented"};
   app::App program;
   program.name = "test_all_quantization_methods";
-  program.description = "Quantizes a model by all four methods and compares them with fp32 on the same trials.";
+  program.description =
+      "Quantizes a model by the four documented methods, or those named, and compares them with fp32 on the same "
+      "trials.";
   program.add_flags = [&](CLI::App& parser) {
     app::add_flags(parser, list_options(options));
-    app::add_flags(parser, list_options(common).without({"quantization_type", "dtype", "weight_granularity"}));
+    OptionList choice;
+    choice.add("methods", methods,
+               "Compared with fp32: documented, all (with 4 bits), or methods by name, comma-separated");
+    app::add_flags(parser, choice);
+    app::add_flags(parser, list_options(common).without({"quantization_type", "dtype", "weight_granularity", "bits"}));
   };
   program.run = [&](const CLI::App&, const RunContext& context) {
     const Comparison comparison = run_comparison(
-        options, documented_methods(common),
+        options, choose_methods(methods, common),
         [&](const Comparison& done) { write_comparison(done, options.results_dir()); }, context,
         child_process_runner());
     fmt::print("{}comparison: {}\n", comparison_text(comparison), (options.results_dir() / "comparison.md").string());

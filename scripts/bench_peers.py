@@ -34,6 +34,7 @@ def arguments():
     parser.add_argument("--json", type=Path)
     parser.add_argument("--isa", choices=["avx2"], help="hold every contender to these instructions")
     parser.add_argument("--build", type=Path, default=ROOT / "build/release")
+    parser.add_argument("--against", type=Path, help="another build of brainquant, which takes part too")
     parser.add_argument("--work", type=Path, default=ROOT / "build/bench_peers", help="keeps the quantized files")
     parser.add_argument("--verbose", action="store_true", help="show what quantize_model says")
     return parser.parse_args()

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# From a fresh clone to the comparison of all four methods: set-up, build, a small decoder trained on synthetic data in
+# From a fresh clone to the comparison of all methods: set-up, build, a small decoder trained on synthetic data in
 # PyTorch, its data, an English language model, then test_all_quantization_methods on them, phonemes and words. Everything it
 # makes lies in ./demo; what is done is skipped.
 # Arguments are handed on to test_all_quantization_methods.
@@ -11,7 +11,7 @@ say "a small decoder and its data, in ./demo"
 .venv/bin/python scripts/demo/make_demo.py demo
 say "an English language model, in ./demo/lm"
 if [ ! -e demo/lm/words.txt ] || [ ! -e demo/lm/TLG.fst ]; then scripts/build_lm.sh demo/lm; fi
-say "the four methods"
+say "all methods"
 status=0
 build/release/bin/test_all_quantization_methods \
   --model_path demo/model \
@@ -20,6 +20,7 @@ build/release/bin/test_all_quantization_methods \
   --output_dir demo \
   --eval_type val \
   --gpu_number -1 \
+  --methods all \
   --lm wfst --lm_dir demo/lm "$@" || status=$?
 if [ -e demo/quantization_results/comparison.md ]; then
   say "the report: demo/quantization_results/comparison.md (.csv and .json beside it)"

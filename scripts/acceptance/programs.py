@@ -13,6 +13,10 @@ METHODS = {
     "static_qint8": ["--quantization_type", "static", "--dtype", "qint8"],
     "static_per_channel_qint8": ["--quantization_type", "static_per_channel", "--dtype", "qint8"],
 }
+FOUR_BITS = {
+    "dynamic_qint4": ["--quantization_type", "dynamic", "--dtype", "qint4"],
+    "static_per_channel_qint4": ["--quantization_type", "static_per_channel", "--dtype", "qint4"],
+}
 
 
 @dataclass

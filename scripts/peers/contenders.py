@@ -16,7 +16,7 @@ import torch
 
 sys.path[:0] = [str(Path(__file__).resolve().parent.parent), str(Path(__file__).resolve().parent.parent / "acceptance")]
 from brainquant_c import Library, Model  # noqa: E402
-from programs import METHODS  # noqa: E402
+from programs import FOUR_BITS, METHODS  # noqa: E402
 from pytorch_decoder import smooth  # noqa: E402
 from torch_side import TorchDecoder  # noqa: E402
 
@@ -184,12 +184,12 @@ class OurContender:
         return statistics.median(work[1:]), statistics.median(last[1:])
 
 
-def quantized_files(args):
+def quantized_files(args, build, work):
     """Made once; quantize_model itself skips what is there already."""
     files = {}
-    for method, flags in METHODS.items():
-        path = args.work / method / "checkpoint" / "quantized_model.pt"
-        subprocess.run([args.build / "bin" / "quantize_model", "--model_path", args.model, "--output_path", path, "--data_dir",
+    for method, flags in {**METHODS, **({} if build == args.against else FOUR_BITS)}.items():
+        path = work / method / "checkpoint" / "quantized_model.pt"
+        subprocess.run([build / "bin" / "quantize_model", "--model_path", args.model, "--output_path", path, "--data_dir",
                         args.data, "--csv_path", args.csv, "--gpu_number", "-1", *flags], check=True, stdout=subprocess.DEVNULL,
                        stderr=None if args.verbose else subprocess.DEVNULL)
         files[method] = path
@@ -214,6 +214,13 @@ def library_at(build, name):
     return path if path.exists() else build / "lib" / "libbrainquant_c.so"
 
 
+def our_contenders(args, title, build, work, trials, threads):
+    runtime, full = (Library(library_at(build, name)) for name in ("libbrainquant_c.so", "libbrainquant_c_torch.so"))
+    files = {"fp32": args.model, **quantized_files(args, build, work)}
+    return [OurContender(f"{title} {name}", runtime if "qint" in name else full, path, trials, args.steps, threads)
+            for name, path in files.items()]
+
+
 def make_contenders(args, trials, threads):
     decoder = TorchDecoder(args.model, threads)  # sets the number of threads
     fp32 = TorchContender("PyTorch fp32", decoder.model, trials, args.steps)
@@ -228,12 +235,11 @@ def make_contenders(args, trials, threads):
             contenders.append(OnnxContender(decoder.model, trials, args.steps, threads, folder))
     except ImportError as missing:
         print(f"ONNX Runtime is left out: {missing}")
-    runtime, full = (Library(library_at(args.build, name)) for name in ("libbrainquant_c.so", "libbrainquant_c_torch.so"))
-    files = {"fp32": args.model, **quantized_files(args)}
-    ours = [OurContender(f"brainquant {name}", runtime if "qint" in name else full, path, trials, args.steps, threads)
-            for name, path in files.items()]
+    ours = our_contenders(args, "brainquant", args.build, args.work, trials, threads)
     print(f"\n{threads} threads; brainquant's instructions: "
-          f"{runtime.dll.bq_model_instructions(ours[1].model.handle).decode()}")
+          f"{ours[1].model.dll.bq_model_instructions(ours[1].model.handle).decode()}")
+    if args.against:
+        ours += our_contenders(args, "against", args.against, args.work / "against", trials, threads)
     check_agreement(fp32, ours)
     return contenders + ours
 

@@ -1,6 +1,7 @@
 #include "brainquant/experiment/comparison.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -78,12 +79,43 @@ Comparison compare_methods(std::vector<MethodOutcome> outcomes, const Experiment
   return comparison;
 }
 
-std::vector<Method> documented_methods(const QuantizationOptions& common) {
+std::vector<Method> choose_methods(const std::vector<std::string>& names, const QuantizationOptions& common) {
+  const std::vector<QuantizationOptions> documented = all_methods();
+  std::vector<QuantizationOptions> known = documented;
+  for (const QuantizationType type : {QuantizationType::dynamic_range, QuantizationType::static_per_channel}) {
+    QuantizationOptions four_bits;
+    four_bits.quantization_type = type;
+    four_bits.dtype = Dtype::qint4;
+    known.push_back(four_bits);
+  }
+  std::vector<QuantizationOptions> chosen;
+  const auto choose = [&](const QuantizationOptions& one) {
+    const auto is_it = [&](const QuantizationOptions& other) { return other.method_name() == one.method_name(); };
+    if (std::none_of(chosen.begin(), chosen.end(), is_it)) chosen.push_back(one);
+  };
+  for (const std::string& name : names) {
+    const auto named = std::find_if(known.begin(), known.end(),
+                                    [&](const QuantizationOptions& one) { return one.method_name() == name; });
+    if (name == "documented") {
+      std::for_each(documented.begin(), documented.end(), choose);
+    } else if (name == "all") {
+      std::for_each(known.begin(), known.end(), choose);
+    } else if (named != known.end()) {
+      choose(*named);
+    } else {
+      std::vector<std::string> expected;
+      for (const QuantizationOptions& one : known) expected.push_back(one.method_name());
+      throw UsageError(fmt::format("--methods: found '{}', expected documented, all, or some of {}", name,
+                                   fmt::join(expected, ", ")));
+    }
+  }
   std::vector<Method> methods(1);
-  for (QuantizationOptions options : all_methods()) {
+  for (QuantizationOptions options : chosen) {
     options.day_layers = common.day_layers;
     options.calibration_samples = common.calibration_samples;
+    options.gptq_samples = common.gptq_samples;
     if (options.is_static()) options.observer = common.observer;
+    if (options.dtype == Dtype::qint4) options.weight_rounding = common.weight_rounding;
     methods.push_back({options});
   }
   return methods;

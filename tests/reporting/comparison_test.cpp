@@ -125,6 +125,35 @@ TEST_F(ComparisonTest, MethodsAreSetAgainstTheFirst) {
   EXPECT_NE(comparison_text(comparison).find("static_qint8 failed: a|b"), std::string::npos);
 }
 
+std::vector<std::string> names_of(const std::vector<Method>& methods) {
+  std::vector<std::string> names;
+  for (const Method& method : methods) names.push_back(method.name());
+  return names;
+}
+
+TEST(ChooseMethods, BySetOrNameEachOnceAndTheBaselineFirst) {
+  using Names = std::vector<std::string>;
+  const Names documented = {"fp32", "dynamic_qint8", "dynamic_float16", "static_qint8", "static_per_channel_qint8"};
+  EXPECT_EQ(names_of(choose_methods({"documented"}, {})), documented);
+  Names all = documented;
+  all.insert(all.end(), {"dynamic_qint4", "static_per_channel_qint4"});
+  EXPECT_EQ(names_of(choose_methods({"all"}, {})), all);
+  EXPECT_EQ(names_of(choose_methods({"documented", "dynamic_qint4", "all"}, {})), all);
+  EXPECT_EQ(names_of(choose_methods({"static_qint8", "dynamic_qint4", "static_qint8"}, {})),
+            (Names{"fp32", "static_qint8", "dynamic_qint4"}));
+  EXPECT_THROW(choose_methods({"fp16"}, {}), UsageError);
+  QuantizationOptions common;
+  common.observer = ObserverKind::histogram;
+  common.weight_rounding = WeightRounding::gptq;
+  common.gptq_samples = 8;
+  for (const Method& method : choose_methods({"all"}, common)) {
+    if (!method.quantization) continue;
+    EXPECT_NO_THROW(method.quantization->validate()) << method.name();
+    EXPECT_EQ(method.quantization->uses_gptq(), method.quantization->dtype == Dtype::qint4) << method.name();
+    EXPECT_EQ(method.quantization->observer.has_value(), method.quantization->is_static()) << method.name();
+  }
+}
+
 TEST_F(ComparisonTest, OtherTrialsCantBeCompared) {
   MethodOutcome other = outcome("dynamic_qint8", 1, {2, 1}, scratch_ / "b.h5");
   other.evaluation.trials[1].label = "s/trial_9";

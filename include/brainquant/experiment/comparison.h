@@ -48,9 +48,11 @@ struct Comparison {
 Comparison compare_methods(std::vector<MethodOutcome> outcomes, const ExperimentOptions& options,
                            const RunContext& context = {});
 
-/// The baseline and the four documented methods, each with the options that apply to it taken from `common` (observer,
-/// day_layers, calibration_samples).
-std::vector<Method> documented_methods(const QuantizationOptions& common);
+/// The baseline and then the methods that `names` name, each once: "documented" the four documented ones, "all" these
+/// and the two of 4 bits, or a method by its own name ("dynamic_qint4"). Each has the options of `common` that apply to
+/// it (observer, day_layers, calibration_samples, weight_rounding, gptq_samples). Throws UsageError naming --methods
+/// for another name.
+std::vector<Method> choose_methods(const std::vector<std::string>& names, const QuantizationOptions& common);
 
 /// Runs the methods one after the other and compares them; a failed one does not stop the others. The locks of all
 /// methods are held until `publish`, which gets the comparison under a lock of its own, returns: what it writes is of

@@ -59,7 +59,7 @@ int main(int, char** arguments) {
     options.model_path = nowhere;
     options.language_model.skip_lm = true;
     const auto publish = [&](const Comparison& comparison) { write_comparison(comparison, nowhere); };
-    run_comparison(options, documented_methods({}), publish, {}, child_process_runner());
+    run_comparison(options, choose_methods({"documented"}, {}), publish, {}, child_process_runner());
   });
   show("language model", [&] { WfstLanguageModel(nowhere, WfstOptions::preset("server")); });
 }
