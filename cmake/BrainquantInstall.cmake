@@ -1,6 +1,6 @@
 # `cmake --install`: the static libraries with their headers and CMake packages, find_package(brainquant_runtime) and
-# find_package(brainquant), the C libraries, and the apps (apps/CMakeLists.txt). What uses LibTorch finds it where it was at
-# build time (its run path), so that installation must stay; nothing else names a path of the build machine.
+# find_package(brainquant), the C libraries, and the apps (apps/CMakeLists.txt). The apps find LibTorch where it was at build
+# time (their run path), so that installation must stay; nothing else names a path of the build machine.
 include(CMakePackageConfigHelpers)
 
 # brainquant_install_package(NAME TARGETS...): the targets and the CMake package called NAME.
@@ -22,8 +22,10 @@ brainquant_install_package(brainquant_runtime brainquant_runtime brainquant_c)
 
 if(NOT BRAINQUANT_RUNTIME_ONLY)
   # Named, because CMake's own search for run paths leaves out folders inside the source tree, where .venv is.
-  set_target_properties(brainquant_c_torch quantize_model evaluate_quantized_model test_all_quantization_methods
-    run_quantization_experiment PROPERTIES INSTALL_RPATH "${BRAINQUANT_TORCH_PREFIX}/lib" INSTALL_RPATH_USE_LINK_PATH ON)
+  set_target_properties(quantize_model evaluate_quantized_model test_all_quantization_methods run_quantization_experiment
+    PROPERTIES INSTALL_RPATH "${BRAINQUANT_TORCH_PREFIX}/lib" INSTALL_RPATH_USE_LINK_PATH ON)
+  # Its caller brings LibTorch: beside it, by the loader's path, or loaded before.
+  set_target_properties(brainquant_c_torch PROPERTIES INSTALL_RPATH "$ORIGIN")
   set(BRAINQUANT_HDF5_LIBRARIES ${HDF5_CXX_LIBRARIES} ${HDF5_C_LIBRARIES})
   list(REMOVE_DUPLICATES BRAINQUANT_HDF5_LIBRARIES)
   brainquant_install_package(brainquant brainquant brainquant_c_torch)

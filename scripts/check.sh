@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What is to be said of the sources without running them: clang-format, shellcheck and ruff on all of them, clang-tidy (which is
-# slow) on the C++ sources that differ from a base. Exit code 1 if one of them finds something.
+# What is to be said of the sources without running them: clang-format, shellcheck, ruff and the layers of the includes on all
+# of them, clang-tidy (which is slow) on the C++ sources that differ from a base. Exit code 1 if one of them finds something.
 #   scripts/check.sh [BASE]   a commit; 30 commits back unless named
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -22,6 +22,8 @@ check() { # NAME COMMAND..., which reads file names from stdin, each ended by a 
 
 check clang-format clang-format --dry-run -Werror < <(git ls-files -z '*.h' '*.cpp' '*.c')
 check shellcheck shellcheck -x -P SCRIPTDIR -s bash < <(git ls-files -z 'scripts/*.sh' .ci/run)
+say "layers"
+.venv/bin/python tests/layers/check_layers.py || found+=(layers)
 check ruff .venv/bin/ruff check --quiet --no-cache < <(git ls-files -z '*.py')
 
 # Files that a build knows: clang-tidy needs their options.

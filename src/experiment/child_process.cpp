@@ -18,8 +18,6 @@
 #include "support/atomic_file.h"
 #include "support/descriptor.h"
 
-extern char** environ;
-
 namespace brainquant {
 
 namespace fs = std::filesystem;

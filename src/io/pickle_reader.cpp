@@ -310,11 +310,9 @@ class PickleMachine {
         push(PickleValue::bytes(std::string(take(take_unsigned(1)))));
         break;
       case 0x8e:
+      case 0x96:  // BYTEARRAY8
         push(PickleValue::bytes(std::string(take(take_unsigned(8)))));
         break;
-      case 0x96:
-        push(PickleValue::bytes(std::string(take(take_unsigned(8)))));
-        break;  // BYTEARRAY8
       case ']':
         push(registered(PickleValue::list({})));
         break;
@@ -384,11 +382,9 @@ class PickleMachine {
         push_stack_global();
         break;
       case 'R':
+      case 0x81:  // NEWOBJ: the classes on the allow-list are made like this too
         call();
         break;
-      case 0x81:
-        call();
-        break;  // NEWOBJ: the classes on the allow-list are made like this too
       case 0x92:
         call_with_keywords();
         break;

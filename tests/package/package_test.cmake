@@ -67,10 +67,15 @@ foreach(client "${WORK}/examples/live_decoder" "${WORK}/examples/live_decoder_cp
 endforeach()
 run("${WORK}/examples/live_decoder" --selftest "${WORK}/q.pt")
 message("${output}")
-# Nothing but the system's libraries: no path of this build or of its virtual environment.
+# No path of this build or of its virtual environment; what needs LibTorch may find it beside itself.
 run(readelf -d "${library}")
 if(output MATCHES "R(UN)?PATH")
   message(FATAL_ERROR "${library} names a path:\n${output}")
+endif()
+file(GLOB_RECURSE full_library "${prefix}/libbrainquant_c_torch.so")
+run(readelf -d "${full_library}")
+if(NOT output MATCHES "R(UN)?PATH[^\n]*\\[[$]ORIGIN\\]\n")
+  message(FATAL_ERROR "${full_library} should look beside itself only:\n${output}")
 endif()
 
 # A LibTorch for a GPU whose toolkit is missing: its own package ends the configuration, as that of the CUDA wheels does.
