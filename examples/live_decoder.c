@@ -27,9 +27,9 @@ int main(int argc, char** argv) {
             "usage: live_decoder MODEL.pt SESSION GRAPH < bins, or live_decoder --selftest MODEL.pt [THREADS]\n");
     return 2;
   }
-  if (bq_model_open(argv[1], NULL, &model) < 0 || bq_graph_open(argv[3], NULL, &graph) < 0 ||
-      bq_decoder_create(model, bq_model_session_index(model, argv[2]), &decoder) < 0 ||
-      bq_words_create(graph, NULL, 0, &words) < 0) {
+  if (bq_model_open(argv[1], NULL, &model) < 0 || bq_graph_open(argv[3], NULL, &graph) < 0) return failed();
+  int64_t session = bq_model_session_index(model, argv[2]);
+  if (session < 0 || bq_decoder_create(model, session, &decoder) < 0 || bq_words_create(graph, NULL, 0, &words) < 0) {
     return failed();
   }
   size_t features = (size_t)bq_model_features(model);
