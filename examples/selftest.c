@@ -1,6 +1,7 @@
 /* Is this rig fit for this model? Opening verifies every checksum; then a step's times over 10,000 steps of noise. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "brainquant/c_api.h"
@@ -35,7 +36,9 @@ int selftest(const char* path, int threads) {
   bq_model* model = NULL;
   bq_decoder* decoder = NULL;
   unsigned noise = 1;
+  struct rusage usage;
   double spent = 0, budget, begin = now_ms();
+  const double start = begin;
   int step = -1; /* the first takes a whole patch of bins and is left out */
   options.threads = threads;
   if (bq_model_open(path, &options, &model) < 0 || bq_decoder_create(model, 0, &decoder) < 0) {
@@ -64,6 +67,9 @@ int selftest(const char* path, int threads) {
     spent += pushed;
     if (status == BQ_LOGITS_READY) {
       if (step >= 0) work[step] = spent, last_bin[step] = pushed;
+      if (step < 0 && getrusage(RUSAGE_SELF, &usage) == 0) {
+        printf("first logits after %.0f ms; %ld MB at the peak\n", now_ms() - start, usage.ru_maxrss / 1024);
+      }
       ++step;
       spent = 0;
     }

@@ -25,8 +25,9 @@ fs::path sibling_program(const std::string& name) {
 
 ProgramCosts run_program(const std::string& name, const std::vector<std::string>& arguments,
                          const ProgramSetting& setting, const RunContext& context) {
-  const ChildResult result =
-      run_child({sibling_program(name), arguments, setting.log, {setting.lock_descriptor}}, context);
+  ChildProcess child{sibling_program(name), arguments, setting.log};
+  if (setting.lock_descriptor >= 0) child.inherited.push_back(setting.lock_descriptor);
+  const ChildResult result = run_child(child, context);
   if (result.exit_code == 0) return {result.peak_memory_bytes, result.seconds};
   throw WorkError(
       fmt::format("{} {} (exit code {}){}", name,

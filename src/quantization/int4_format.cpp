@@ -5,13 +5,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <string>
 
+#include "quantization/checked_weights.h"
 #include "quantization/int4_scales.h"
 #include "quantization/quantizer.h"
 #include "quantization/tensor_loader.h"
-#include "quantization/usable_product.h"
 #include "quantization/weight_codec.h"
 
 namespace brainquant {
@@ -124,12 +123,6 @@ void require_zero_padding(const TensorLoader& file, const std::string& name, con
   }
 }
 
-int largest_of(const Int8Matrix& weight, std::int64_t row) {
-  int largest = 0;
-  for (std::int64_t c = 0; c < weight.cols; ++c) largest = std::max(largest, std::abs(int{weight.row(row)[c]}));
-  return largest;
-}
-
 WeightMatrix load(TensorLoader& file, const std::string& name, const WeightShape& shape, Granularity /*granularity*/) {
   Int4Matrix quantized;
   quantized.rows = shape.rows;
@@ -149,20 +142,12 @@ WeightMatrix load(TensorLoader& file, const std::string& name, const WeightShape
     }
   }
   quantized.scales = file.float32(scales_of(name), {shape.rows}, "4-bit weights have a scale for each row");
-  const auto is_positive = [](float s) { return s > 0; };
-  if (!std::all_of(quantized.scales.begin(), quantized.scales.end(), is_positive)) {
-    file.fail(scales_of(name), "a scale is not above 0");
-  }
+  require_positive_scales(file, scales_of(name), quantized.scales);
   const auto usable_whatever_the_code = [](float s) {
     return is_usable_product(-Int4Matrix::kLowestCode * Int4Matrix::kLargestGroupScale, s);
   };
   if (std::all_of(quantized.scales.begin(), quantized.scales.end(), usable_whatever_the_code)) return quantized;
-  const Int8Matrix values = expanded(quantized);
-  for (std::int64_t r = 0; r < shape.rows; ++r) {
-    if (!is_usable_product(largest_of(values, r), values.scale(r))) {
-      file.fail(codes, fmt::format("row {}: a weight's magnitude is above {:g}", r, kLargestMagnitude));
-    }
-  }
+  require_usable_rows(file, codes, expanded(quantized));
   return quantized;
 }
 

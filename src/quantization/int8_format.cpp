@@ -3,12 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <limits>
 
+#include "quantization/checked_weights.h"
 #include "quantization/quantizer.h"
 #include "quantization/tensor_loader.h"
-#include "quantization/usable_product.h"
 #include "quantization/weight_codec.h"
 
 namespace brainquant {
@@ -77,12 +76,6 @@ std::vector<TensorRecord> records(const std::string& name, const WeightMatrix& w
           float32_record(scales_of(name), quantized.scales)};
 }
 
-int largest_of(const Int8Matrix& weight, std::int64_t row) {
-  int largest = 0;
-  for (std::int64_t c = 0; c < weight.cols; ++c) largest = std::max(largest, std::abs(int{weight.row(row)[c]}));
-  return largest;
-}
-
 WeightMatrix load(TensorLoader& file, const std::string& name, const WeightShape& shape, Granularity granularity) {
   Int8Matrix quantized{shape.rows, shape.cols, file.int8(name, {shape.rows, shape.cols}), {}};
   if (std::find(quantized.values.begin(), quantized.values.end(), -128) != quantized.values.end()) {
@@ -90,16 +83,8 @@ WeightMatrix load(TensorLoader& file, const std::string& name, const WeightShape
   }
   const std::int64_t scale_count = granularity == Granularity::per_tensor ? 1 : shape.rows;
   quantized.scales = file.float32(scales_of(name), {scale_count}, "the weights are " + name_of(granularity));
-  const auto is_positive = [](float s) { return s > 0; };
-  if (!std::all_of(quantized.scales.begin(), quantized.scales.end(), is_positive)) {
-    file.fail(scales_of(name), "a scale is not above 0");
-  }
-  for (std::int64_t r = 0; r < shape.rows; ++r) {
-    const float own_scale = quantized.scale(r);
-    if (!is_usable_product(127, own_scale) && !is_usable_product(largest_of(quantized, r), own_scale)) {
-      file.fail(name, fmt::format("row {}: a weight's magnitude is above {:g}", r, kLargestMagnitude));
-    }
-  }
+  require_positive_scales(file, scales_of(name), quantized.scales);
+  require_usable_rows(file, name, quantized);
   return quantized;
 }
 

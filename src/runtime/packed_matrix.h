@@ -57,9 +57,9 @@ struct PackedMatrix {
   void multiply_part(Share blocks, Share quads, const ActivationRows& x, const Sums& sums) const;
 
  private:
-  void multiply_expanded(Share blocks, Share quads, const ActivationRows& x, const Sums& sums) const;
   std::int64_t quads_in_a_piece() const;
-  TileArguments tile_at(std::int64_t block, std::int64_t quad) const;
+  TileArguments tile_at(Share blocks, Share quads) const;
+  void expand(TileArguments& tile) const;
 };
 
 struct PackArguments {
@@ -70,6 +70,16 @@ struct PackArguments {
   const GemmConfig& gemm;
   int storage_offset;  // Kernel::storage_offset
 };
+
+/// PackedMatrix's members of these names.
+struct PackedShape {
+  std::int64_t quad_count;
+  std::int64_t quad_bytes = kQuadBytes;
+  std::int64_t scale_bytes = 0;
+  std::int64_t run_quads = 0;
+};
+/// With every value 0, for a format's packing to fill in.
+PackedMatrix empty_packed(const PackArguments& arguments, const PackedShape& shape);
 
 /// The kernel's product for weights of this format. Throws UsageError if kernels have none.
 const GemmConfig& gemm_of(const Kernel& kernel, WeightFormat format);

@@ -6,6 +6,7 @@
 #include <limits>
 #include <optional>
 
+#include "brainquant/runtime/quantized_engine.h"
 #include "brainquant/support/error.h"
 #include "io/scratch_folder.h"
 #include "io/torch_archive.h"
@@ -80,6 +81,10 @@ class Forger {
     write([&](const std::string& where, PickleValue::Entries& entries, TorchArchiveWriter&) {
       if (where == section) replace(entries, key, value);
     });
+    // Neither does the engine take it, which reads matrix by matrix on several threads.
+    EngineOptions options;
+    options.threads = 3;
+    EXPECT_THROW(open_quantized_engine(folder_ / "forged.pt", options), Error);
     return message_of<FormatError>([&] { load_quantized_model(folder_ / "forged.pt"); });
   }
 
@@ -92,6 +97,10 @@ class Forger {
       if (where == "checksums" && fix_checksum)
         replace(entries, name, sha256_of_bytes(values.data(), values.size() * sizeof(T)));
     });
+    // Neither does the engine take it, which reads matrix by matrix on several threads.
+    EngineOptions options;
+    options.threads = 3;
+    EXPECT_THROW(open_quantized_engine(folder_ / "forged.pt", options), Error);
     return message_of<FormatError>([&] { load_quantized_model(folder_ / "forged.pt"); });
   }
 

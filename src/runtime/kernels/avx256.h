@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "runtime/kernels/int4_groups.h"
 #include "runtime/kernels/kernel.h"
 
 namespace brainquant {
@@ -97,21 +98,37 @@ void tile_256(const TileArguments& t) {
 // pass.
 inline constexpr int kInt4Mr = 16;
 
+/// The codes of a line's first and second k quad.
+struct DecodedLine256 {
+  __m256i first, second;
+  explicit DecodedLine256(const std::uint8_t* line) {
+    const __m256i low_nibbles = _mm256_set1_epi8(15);
+    const __m256i lowest_code = _mm256_set1_epi8(8);
+    const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(line));
+    first = _mm256_sub_epi8(_mm256_and_si256(bytes, low_nibbles), lowest_code);
+    second = _mm256_sub_epi8(_mm256_and_si256(_mm256_srli_epi16(bytes, 4), low_nibbles), lowest_code);
+  }
+};
+
+/// 8 channels' group scales, each in both 16-bit halves of its lane.
+inline __m256i doubled_scales_256(const std::uint8_t* scales) {
+  const __m256i wide = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(scales)));
+  return _mm256_or_si256(wide, _mm256_slli_epi32(wide, 16));
+}
+
 template <int Lines>
-inline void add_group_256(const TileArguments& t, const std::uint8_t* line, const std::uint8_t* scales, std::int64_t at,
-                          std::int32_t* acc) {
+inline __attribute__((always_inline)) void add_half_group_256(const TileArguments& t, Int4Group group,
+                                                              std::int64_t half) {
   __m256i codes[2 * Lines];
-  const __m256i low_nibbles = _mm256_set1_epi8(15);
-  const __m256i lowest_code = _mm256_set1_epi8(8);
   BRAINQUANT_UNROLL
   for (int j = 0; j < Lines; ++j) {
-    const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(line + j * kQuadBytes));
-    codes[2 * j] = _mm256_sub_epi8(_mm256_and_si256(bytes, low_nibbles), lowest_code);
-    codes[2 * j + 1] = _mm256_sub_epi8(_mm256_and_si256(_mm256_srli_epi16(bytes, 4), low_nibbles), lowest_code);
+    const DecodedLine256 line(group.lines + half * kHalfQuadBytes + j * kQuadBytes);
+    codes[2 * j] = line.first;
+    codes[2 * j + 1] = line.second;
   }
-  // A channel's two 16-bit sums take the same scale.
-  const __m256i wide = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(scales)));
-  const __m256i scale = _mm256_or_si256(wide, _mm256_slli_epi32(wide, 16));
+  const __m256i scale = doubled_scales_256(group.scales + half * kHalfChannels);
+  const std::int64_t at = t.row_offset + group.quad * kQuadInputs;
+  std::int32_t* const acc = t.acc + group.block * kBlockChannels + half * kHalfChannels;
   for (std::int64_t m = 0; m < t.row_count; ++m) {
     const std::uint8_t* const x = t.rows[m] + at;
     __m256i sums = _mm256_maddubs_epi16(broadcast(x), codes[0]);
@@ -125,30 +142,10 @@ inline void add_group_256(const TileArguments& t, const std::uint8_t* line, cons
 }
 
 inline void multiply_int4_256(const TileArguments& t) {
-  for (std::int64_t b = 0; b < t.block_count; ++b) {
-    const auto* line = reinterpret_cast<const std::uint8_t*>(t.weights) + b * t.block_stride;
-    const std::uint8_t* scales = t.group_scales + b * t.block_stride;
-    std::int32_t* const acc = t.acc + b * kBlockChannels;
-    std::int64_t left_in_run = t.run_quads - t.run_position;
-    std::int64_t at = t.row_offset;
-    for (std::int64_t quad = 0; quad < t.quad_count;) {
-      const bool whole = left_in_run >= kGroupQuads;  // else the 4 quads at the end of a run
-      for (std::int64_t half = 0; half < 2; ++half) {
-        const std::uint8_t* const from = line + half * kHalfQuadBytes;
-        if (whole) {
-          add_group_256<4>(t, from, scales + half * kHalfChannels, at, acc + half * kHalfChannels);
-        } else {
-          add_group_256<2>(t, from, scales + half * kHalfChannels, at, acc + half * kHalfChannels);
-        }
-      }
-      const std::int64_t count = whole ? kGroupQuads : kGroupQuads / 2;
-      left_in_run = left_in_run == count ? t.run_quads : left_in_run - count;
-      quad += count;
-      line += count / kLineQuads * kQuadBytes;
-      at += count * kQuadInputs;
-      scales += kBlockChannels;
-    }
-  }
+  for_each_group(t, [&](Int4Group group, auto lines) {
+    add_half_group_256<lines>(t, group, 0);
+    add_half_group_256<lines>(t, group, 1);
+  });
 }
 
 }  // namespace

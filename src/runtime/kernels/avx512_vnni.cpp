@@ -3,6 +3,7 @@
 #include <immintrin.h>
 
 #include "runtime/kernels/elementwise.h"
+#include "runtime/kernels/int4_groups.h"
 #include "runtime/kernels/kernel.h"
 #include "runtime/kernels/with_constant.h"
 
@@ -112,19 +113,34 @@ void multiply_tile(const TileArguments& t) {
 // rows pass; a group's sums of a row are 32 * 255 * 8 at most and take the group's scale before they are added.
 constexpr int kInt4Mr = 16;
 
+/// The codes of a line's first and second k quad.
+struct DecodedLine {
+  __m512i first, second;
+  explicit DecodedLine(const std::uint8_t* line) {
+    const __m512i low_nibbles = _mm512_set1_epi8(15);
+    const __m512i lowest_code = _mm512_set1_epi8(8);
+    const __m512i bytes = _mm512_loadu_si512(line);
+    first = _mm512_sub_epi8(_mm512_and_si512(bytes, low_nibbles), lowest_code);
+    second = _mm512_sub_epi8(_mm512_and_si512(_mm512_srli_epi16(bytes, 4), low_nibbles), lowest_code);
+  }
+};
+
+inline __m512i wide_scales(const std::uint8_t* scales) {
+  return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(scales)));
+}
+
 template <int Lines>
-void add_group(const TileArguments& t, const std::uint8_t* line, const std::uint8_t* scales, std::int64_t at,
-               std::int32_t* acc) {
+inline __attribute__((always_inline)) void add_group(const TileArguments& t, Int4Group group) {
   __m512i codes[2 * Lines];
-  const __m512i low_nibbles = _mm512_set1_epi8(15);
-  const __m512i lowest_code = _mm512_set1_epi8(8);
   BRAINQUANT_UNROLL
   for (int j = 0; j < Lines; ++j) {
-    const __m512i bytes = _mm512_loadu_si512(line + j * kQuadBytes);
-    codes[2 * j] = _mm512_sub_epi8(_mm512_and_si512(bytes, low_nibbles), lowest_code);
-    codes[2 * j + 1] = _mm512_sub_epi8(_mm512_and_si512(_mm512_srli_epi16(bytes, 4), low_nibbles), lowest_code);
+    const DecodedLine line(group.lines + j * kQuadBytes);
+    codes[2 * j] = line.first;
+    codes[2 * j + 1] = line.second;
   }
-  const __m512i scale = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(scales)));
+  const __m512i scale = wide_scales(group.scales);
+  const std::int64_t at = t.row_offset + group.quad * kQuadInputs;
+  std::int32_t* const acc = t.acc + group.block * kBlockChannels;
   for (std::int64_t m = 0; m < t.row_count; ++m) {
     const std::uint8_t* const x = t.rows[m] + at;
     __m512i sums[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
@@ -139,26 +155,7 @@ void add_group(const TileArguments& t, const std::uint8_t* line, const std::uint
 }
 
 void multiply_int4(const TileArguments& t) {
-  for (std::int64_t b = 0; b < t.block_count; ++b) {
-    const auto* line = reinterpret_cast<const std::uint8_t*>(t.weights) + b * t.block_stride;
-    const std::uint8_t* scales = t.group_scales + b * t.block_stride;
-    std::int64_t left_in_run = t.run_quads - t.run_position;
-    std::int64_t at = t.row_offset;
-    for (std::int64_t quad = 0; quad < t.quad_count;) {
-      const bool whole = left_in_run >= kGroupQuads;  // else the 4 quads at the end of a run
-      if (whole) {
-        add_group<4>(t, line, scales, at, t.acc + b * kBlockChannels);
-      } else {
-        add_group<2>(t, line, scales, at, t.acc + b * kBlockChannels);
-      }
-      const std::int64_t count = whole ? kGroupQuads : kGroupQuads / 2;
-      left_in_run = left_in_run == count ? t.run_quads : left_in_run - count;
-      quad += count;
-      line += count / kLineQuads * kQuadBytes;
-      at += count * kQuadInputs;
-      scales += kBlockChannels;
-    }
-  }
+  for_each_group(t, [&](Int4Group group, auto lines) { add_group<lines>(t, group); });
 }
 
 /// Codes times their channels' scales, which are in both halves of each lane: -120 to 105.
@@ -169,26 +166,15 @@ inline __m512i scaled(__m512i codes, __m512i scale) {
 }
 
 void expand_int4(const TileArguments& t, std::int8_t* to) {
-  const __m512i low_nibbles = _mm512_set1_epi8(15);
-  const __m512i lowest_code = _mm512_set1_epi8(8);
-  for (std::int64_t b = 0; b < t.block_count; ++b) {
-    const std::int8_t* line = t.weights + b * t.block_stride;
-    const std::uint8_t* scales = t.group_scales + b * t.block_stride;
-    std::int64_t left_in_run = t.run_quads - t.run_position;
-    for (std::int64_t quad = 0, count; quad < t.quad_count; quad += count, scales += kBlockChannels) {
-      count = left_in_run < kGroupQuads ? left_in_run : kGroupQuads;
-      left_in_run = left_in_run == count ? t.run_quads : left_in_run - count;
-      const __m512i wide = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(scales)));
-      const __m512i scale = _mm512_or_si512(wide, _mm512_slli_epi32(wide, 16));
-      for (std::int64_t q = 0; q < count; q += kLineQuads, line += kQuadBytes, to += kLineQuads * kQuadBytes) {
-        const __m512i bytes = _mm512_loadu_si512(line);
-        const __m512i first = _mm512_sub_epi8(_mm512_and_si512(bytes, low_nibbles), lowest_code);
-        const __m512i second = _mm512_sub_epi8(_mm512_and_si512(_mm512_srli_epi16(bytes, 4), low_nibbles), lowest_code);
-        _mm512_storeu_si512(to, scaled(first, scale));
-        _mm512_storeu_si512(to + kQuadBytes, scaled(second, scale));
-      }
+  for_each_group(t, [&](Int4Group group, auto lines) {
+    const __m512i wide = wide_scales(group.scales);
+    const __m512i scale = _mm512_or_si512(wide, _mm512_slli_epi32(wide, 16));
+    for (std::int64_t line = 0; line < lines; ++line, to += kLineQuads * kQuadBytes) {
+      const DecodedLine codes(group.lines + line * kQuadBytes);
+      _mm512_storeu_si512(to, scaled(codes.first, scale));
+      _mm512_storeu_si512(to + kQuadBytes, scaled(codes.second, scale));
     }
-  }
+  });
 }
 
 }  // namespace

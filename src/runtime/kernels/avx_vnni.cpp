@@ -30,31 +30,17 @@ inline __m256i scaled(__m256i codes, __m256i scale) {
 }
 
 void expand_int4(const TileArguments& t, std::int8_t* to) {
-  const __m256i low_nibbles = _mm256_set1_epi8(15);
-  const __m256i lowest_code = _mm256_set1_epi8(8);
-  for (std::int64_t b = 0; b < t.block_count; ++b) {
-    const std::int8_t* line = t.weights + b * t.block_stride;
-    const std::uint8_t* scales = t.group_scales + b * t.block_stride;
-    std::int64_t left_in_run = t.run_quads - t.run_position;
-    for (std::int64_t quad = 0, count; quad < t.quad_count; quad += count, scales += kBlockChannels) {
-      count = left_in_run < kGroupQuads ? left_in_run : kGroupQuads;
-      left_in_run = left_in_run == count ? t.run_quads : left_in_run - count;
-      for (std::int64_t q = 0; q < count; q += kLineQuads, line += kQuadBytes, to += kLineQuads * kQuadBytes) {
-        for (std::int64_t half = 0; half < 2; ++half) {
-          const __m256i wide =
-              _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(scales + half * kHalfChannels)));
-          const __m256i scale = _mm256_or_si256(wide, _mm256_slli_epi32(wide, 16));
-          const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(line + half * kHalfQuadBytes));
-          const __m256i first = _mm256_sub_epi8(_mm256_and_si256(bytes, low_nibbles), lowest_code);
-          const __m256i second =
-              _mm256_sub_epi8(_mm256_and_si256(_mm256_srli_epi16(bytes, 4), low_nibbles), lowest_code);
-          auto* const out = reinterpret_cast<__m256i*>(to + half * kHalfQuadBytes);
-          _mm256_storeu_si256(out, scaled(first, scale));
-          _mm256_storeu_si256(out + kQuadBytes / 32, scaled(second, scale));
-        }
+  for_each_group(t, [&](Int4Group group, auto lines) {
+    for (std::int64_t line = 0; line < lines; ++line, to += kLineQuads * kQuadBytes) {
+      for (std::int64_t half = 0; half < 2; ++half) {
+        const DecodedLine256 codes(group.lines + line * kQuadBytes + half * kHalfQuadBytes);
+        const __m256i scale = doubled_scales_256(group.scales + half * kHalfChannels);
+        auto* const out = reinterpret_cast<__m256i*>(to + half * kHalfQuadBytes);
+        _mm256_storeu_si256(out, scaled(codes.first, scale));
+        _mm256_storeu_si256(out + kQuadBytes / 32, scaled(codes.second, scale));
       }
     }
-  }
+  });
 }
 
 }  // namespace

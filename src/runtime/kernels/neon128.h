@@ -1,4 +1,4 @@
-// 128-bit vectors of floats, for the kernels of aarch64. Internal linkage, like elementwise.h.
+// 128-bit vectors, and what the kernels of aarch64 share. Internal linkage, like elementwise.h.
 #pragma once
 
 #include <arm_neon.h>
@@ -6,7 +6,10 @@
 #include <cstdint>
 #include <cstring>
 
+#include "runtime/kernels/elementwise.h"
+#include "runtime/kernels/int4_scalar.h"
 #include "runtime/kernels/kernel.h"
+#include "runtime/kernels/with_constant.h"
 
 namespace brainquant {
 namespace {
@@ -75,6 +78,30 @@ void tile_128(const TileArguments& t) {
     BRAINQUANT_UNROLL
     for (int v = 0; v < kQuarters; ++v) vst1q_s32(t.acc + m * t.acc_stride + v * 4, sums[m][v]);
   }
+}
+
+/// A kernel around Product. To be called in a constinit definition only, as Elementwise::added_to().
+template <typename Product>
+constexpr Kernel neon_kernel(const char* name, const char* needs) {
+  constexpr int kMr = 4;
+  const auto multiply_tile = [](const TileArguments& t) {
+    with_constant<kMr>(t.row_count, [&](auto rows) { tile_128<Product, rows>(t); });
+  };
+  return Elementwise<Neon128>::added_to({.name = name,
+                                         .needs = needs,
+                                         .storage_offset = 0,
+                                         .int8 = {.name = "int8",
+                                                  .mr = kMr,
+                                                  .nr = kBlockChannels,
+                                                  .kr = kQuadInputs,
+                                                  .pack = pack_int8,
+                                                  .multiply_tile = multiply_tile},
+                                         .int4 = {.name = "int4",
+                                                  .mr = kMr,
+                                                  .nr = kBlockChannels,
+                                                  .kr = kQuadInputs,
+                                                  .pack = pack_int4,
+                                                  .multiply_tile = multiply_int4_scalar}});
 }
 
 }  // namespace
