@@ -93,6 +93,17 @@ TEST(OptionList, ArgumentsGiveAnotherProgramTheSameValues) {
             (std::vector<std::string>{"--fast"}));
 }
 
+TEST(OptionList, ArgumentsLeaveOutWhatDoesNotApply) {
+  std::string method = "dynamic";
+  std::int64_t samples = 1000;
+  OptionList list;
+  list.add("method", method, "a method");
+  list.add("samples", samples, "a number").that_applies_if([&] { return method == "static"; });
+  EXPECT_EQ(list.arguments(), (std::vector<std::string>{"--method", "dynamic"}));
+  method = "static";
+  EXPECT_EQ(list.arguments(), (std::vector<std::string>{"--method", "static", "--samples", "1000"}));
+}
+
 TEST(OptionList, SuffixNamesWhatIsNotByDefault) {
   Fields fields;
   const OptionList list = list_of(fields);
