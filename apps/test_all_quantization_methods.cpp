@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "brainquant/experiment/comparison.h"
+#include "brainquant/experiment/sensitivity.h"
 #include "brainquant/reporting/comparison_report.h"
+#include "brainquant/reporting/sensitivity_report.h"
 #include "common/exit_code.h"
 #include "common/flags.h"
 #include "common/run_app.h"
@@ -18,6 +20,7 @@ int main(int argc, char** argv) {
   ExperimentOptions options;
   QuantizationOptions common;
   std::vector<std::string> methods = {"documented"};
+  SensitivityOptions sensitivity;
   app::App program;
   program.name = "test_all_quantization_methods";
   program.description =
@@ -30,13 +33,22 @@ int main(int argc, char** argv) {
                "Compared with fp32: documented, all (with 4 bits), or methods by name, comma-separated");
     app::add_flags(parser, choice);
     app::add_flags(parser, list_options(common).without({"quantization_type", "dtype", "weight_granularity", "bits"}));
+    app::add_flags(parser, list_options(sensitivity));
   };
   program.run = [&](const CLI::App&, const RunContext& context) {
+    sensitivity.validate();
     const Comparison comparison = run_comparison(
         options, choose_methods(methods, common),
         [&](const Comparison& done) { write_comparison(done, options.results_dir()); }, context,
         child_process_runner());
     fmt::print("{}comparison: {}\n", comparison_text(comparison), (options.results_dir() / "comparison.md").string());
+    if (!sensitivity.sensitivity.empty()) {
+      const Sensitivity measured = measure_sensitivity(
+          options, common, sensitivity,
+          [&](const Sensitivity& done) { write_sensitivity(done, options.results_dir()); }, context);
+      fmt::print("\n{}sensitivity: {}\n", sensitivity_text(measured),
+                 (options.results_dir() / "sensitivity.md").string());
+    }
     return comparison.all_succeeded() ? kExitSuccess : kExitFailure;
   };
   return app::run_app(program, argc, argv);

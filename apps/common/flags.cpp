@@ -14,10 +14,12 @@ CLI::Option* add_flag(CLI::App& parser, const Option& option) {
         flag, [set = option.set] { set("true"); }, option.help);
   }
   if (option.takes_several) {
-    const auto set = [set = option.set](const std::vector<std::string>& values) {
-      set(fmt::format("{}", fmt::join(values, ",")));
+    const auto set = [set = option.set, alone = option.value_alone](const std::vector<std::string>& values) {
+      const std::string text = fmt::format("{}", fmt::join(values, ","));
+      set(text.empty() ? alone : text);
     };
-    return parser.add_option_function<std::vector<std::string>>(flag, set, option.help)->delimiter(',');
+    CLI::Option* added = parser.add_option_function<std::vector<std::string>>(flag, set, option.help)->delimiter(',');
+    return option.value_alone.empty() ? added : added->expected(0, -1);
   }
   return parser.add_option_function<std::string>(flag, option.set, option.help);
 }

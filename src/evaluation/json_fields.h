@@ -66,6 +66,12 @@ requires ListsItsFields<Field> nlohmann::ordered_json json_of_field(const std::v
   return json;
 }
 template <typename Field>
+nlohmann::ordered_json json_of_field(const std::vector<std::optional<Field>>& fields) {
+  nlohmann::ordered_json json = nlohmann::ordered_json::array();
+  for (const std::optional<Field>& field : fields) json.push_back(json_of_field(field));
+  return json;
+}
+template <typename Field>
 nlohmann::ordered_json json_of_field(const std::map<std::string, Field>& fields) {
   nlohmann::ordered_json json = nlohmann::ordered_json::object();
   for (const auto& [name, field] : fields) json[name] = json_of_field(field);
@@ -88,6 +94,11 @@ void read_field(const nlohmann::ordered_json& json, std::optional<Field>& field)
 template <typename Field>
 requires ListsItsFields<Field>
 void read_field(const nlohmann::ordered_json& json, std::vector<Field>& fields) {
+  fields.clear();
+  for (const nlohmann::ordered_json& field : json) read_field(field, fields.emplace_back());
+}
+template <typename Field>
+void read_field(const nlohmann::ordered_json& json, std::vector<std::optional<Field>>& fields) {
   fields.clear();
   for (const nlohmann::ordered_json& field : json) read_field(field, fields.emplace_back());
 }

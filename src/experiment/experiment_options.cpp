@@ -59,16 +59,35 @@ std::string results_stem(const ExperimentOptions& options, const Method& method)
   return fmt::format("{}_{}{}", method.name(), name_of(options.data.split), selection);
 }
 
-RunLock lock_method(const ExperimentOptions& options, const Method& method, const RunContext& context) {
-  return RunLock(options.results_dir() / "locks" / (method.name() + ".lock"),
-                 fmt::format("{} in {}", method.name(), options.effective_output_dir().string()),
+QuantizeJob quantize_job_of(const ExperimentOptions& options, const QuantizationOptions& quantization) {
+  QuantizeJob job;
+  job.model_path = options.model_path;
+  job.options = quantization;
+  job.data_dir = options.data.data_dir;
+  job.csv_path = options.data.csv_path;
+  job.calibration_batch_size = options.calibration_batch_size;
+  job.threads = options.engine.threads;
+  return job;
+}
+
+// NAME.lock; `what` is what a run waits for.
+static RunLock lock_results(const ExperimentOptions& options, const std::string& name, const std::string& what,
+                            const RunContext& context) {
+  return RunLock(options.results_dir() / "locks" / (name + ".lock"),
+                 fmt::format("{} in {}", what, options.effective_output_dir().string()),
                  options.no_wait ? WhenLocked::refuse : WhenLocked::wait, context);
 }
 
+RunLock lock_method(const ExperimentOptions& options, const Method& method, const RunContext& context) {
+  return lock_results(options, method.name(), method.name(), context);
+}
+
 RunLock lock_comparison(const ExperimentOptions& options, const RunContext& context) {
-  return RunLock(options.results_dir() / "locks" / "comparison.lock",
-                 fmt::format("the comparison in {}", options.effective_output_dir().string()),
-                 options.no_wait ? WhenLocked::refuse : WhenLocked::wait, context);
+  return lock_results(options, "comparison", "the comparison", context);
+}
+
+RunLock lock_sensitivity(const ExperimentOptions& options, const RunContext& context) {
+  return lock_results(options, "sensitivity", "the sensitivity measurement", context);
 }
 
 }  // namespace brainquant

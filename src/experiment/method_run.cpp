@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "brainquant/quantization/quantize_job.h"
 #include "brainquant/support/error.h"
 #include "brainquant/torch/libtorch_calibration.h"
 #include "evaluation/decoding_key.h"
@@ -183,14 +182,8 @@ bool MethodRun::take_over(const RunKey& key) {
 }
 
 QuantizeJob MethodRun::quantize_job() const {
-  QuantizeJob job;
-  job.model_path = options_.model_path;
+  QuantizeJob job = quantize_job_of(options_, *method_.quantization);
   job.output_path = places_.model_file;
-  job.options = *method_.quantization;
-  job.data_dir = options_.data.data_dir;
-  job.csv_path = options_.data.csv_path;
-  job.calibration_batch_size = options_.calibration_batch_size;
-  job.threads = options_.engine.threads;
   job.force = true;  // this run holds the lock of the file
   return job;
 }
@@ -305,12 +298,8 @@ void refuse_results_of_another_model(const ExperimentOptions& options, const Met
   };
   if (!check(places.json, places.record)) refuse(places.json, "was not made by an experiment of this version");
   if (!method.quantization || check(places.model_file, places.model_record)) return;
-  QuantizeJob job;
-  job.model_path = options.model_path;
+  QuantizeJob job = quantize_job_of(options, *method.quantization);
   job.output_path = places.model_file;
-  job.options = *method.quantization;
-  job.data_dir = options.data.data_dir;
-  job.csv_path = options.data.csv_path;
   if (const auto difference = difference_from_file(job, places.model_file, libtorch_calibration(), context)) {
     refuse(places.model_file, *difference);
   }

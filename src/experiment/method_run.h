@@ -2,18 +2,23 @@
 #pragma once
 
 #include "brainquant/experiment/experiment.h"
+#include "brainquant/quantization/quantize_job.h"
 #include "support/run_lock.h"
 
 namespace brainquant {
 
-/// The lock under which one method's files are written, and the one for comparison.*.
+/// The lock under which one method's files are written, and those for comparison.* and sensitivity.*.
 RunLock lock_method(const ExperimentOptions& options, const Method& method, const RunContext& context);
 RunLock lock_comparison(const ExperimentOptions& options, const RunContext& context);
+RunLock lock_sensitivity(const ExperimentOptions& options, const RunContext& context);
 
 /// Throws FileError, naming both models, if what lies at the method's paths is another model's and not to be replaced
 /// (ExperimentOptions::force).
 void refuse_results_of_another_model(const ExperimentOptions& options, const Method& method,
                                      const RunContext& context = {});
+
+/// The job that quantizes as an experiment's options say; it has no output_path yet.
+QuantizeJob quantize_job_of(const ExperimentOptions& options, const QuantizationOptions& quantization);
 
 /// What runs share: validates, says which options are not used, resolves the GPU number, and makes sure that a
 /// language-model server answers before hours of work. Throws UsageError, ServerError, Interrupted.

@@ -6,7 +6,6 @@
 #include <atomic>
 #include <bit>
 #include <exception>
-#include <map>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -14,6 +13,7 @@
 
 #include "brainquant/support/error.h"
 #include "model/smoothing.h"
+#include "model/trial_choice.h"
 #include "model/trial_reader.h"
 #include "quantization/observer.h"
 #include "support/cores.h"
@@ -216,25 +216,7 @@ std::vector<bool> evenly_spaced(std::size_t count, std::int64_t samples) {
 }  // namespace
 
 std::vector<std::size_t> choose_calibration_trials(const Dataset& train, std::int64_t samples) {
-  std::map<std::int64_t, std::vector<std::size_t>> sessions;
-  for (std::size_t i = 0; i < train.size(); ++i) sessions[train.session_index(i)].push_back(i);
-  const auto wanted = std::min<std::size_t>(train.size(), static_cast<std::size_t>(samples));
-  // As many from each session as from every other, as far as it has them; what is left over goes to the first sessions.
-  std::map<std::int64_t, std::size_t> take;
-  for (std::size_t given = 0; given < wanted;) {
-    for (const auto& [session, trials] : sessions) {
-      if (given < wanted && take[session] < trials.size()) {
-        ++take[session];
-        ++given;
-      }
-    }
-  }
-  std::vector<std::size_t> chosen;
-  for (const auto& [session, trials] : sessions) {
-    const std::size_t count = take[session];
-    for (std::size_t i = 0; i < count; ++i) chosen.push_back(trials[i * trials.size() / count]);
-  }
-  return chosen;
+  return spread_over_sessions(train, all_trials(train), samples);
 }
 
 void CalibrationHash::add(const Trial& trial) {

@@ -42,7 +42,7 @@ struct CalibrationResult {
 CalibrationResult calibrate(const Checkpoint& checkpoint, Dataset& train, const CalibrationOptions& options,
                             const CalibrationBackend& backend, const RunContext& context = {});
 
-/// The trials that calibrate() uses: session by session in turn, each session's evenly spaced over its trials.
+/// The trials that calibrate() uses: spread_over_sessions() of all.
 std::vector<std::size_t> choose_calibration_trials(const Dataset& train, std::int64_t samples);
 
 /// What calibration reads, as one number: SHA-256 over the trials in their order, of each its label ("session/trial"),

@@ -13,12 +13,14 @@
 
 namespace brainquant {
 
-/// What a decoder shows of one trial to whoever calibrates. Spans hold for the call only.
+/// What a decoder shows of one trial to whoever calibrates or compares, some steps at a time. Spans hold for the call
+/// only.
 class ActivationViewer {
  public:
   virtual ~ActivationViewer() = default;
   virtual void see_step_input(std::span<const float> /*day_output*/) {}                  // [bins * n_input_features]
   virtual void see_hidden(std::int64_t /*layer*/, std::span<const float> /*states*/) {}  // [steps * n_units]
+  virtual void see_logits(std::span<const float> /*logits*/) {}                          // [steps * n_classes]
 };
 
 class CalibrationDecoder {

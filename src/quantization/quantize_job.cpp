@@ -6,15 +6,10 @@
 
 #include "brainquant/support/error.h"
 #include "model/checkpoint.h"
-#include "model/dataset.h"
-#include "model/smoothing.h"
-#include "quantization/bits_rule.h"
-#include "quantization/calibration.h"
+#include "quantization/quantize_checkpoint.h"
 #include "quantization/quantize_key.h"
 #include "quantization/quantized_file.h"
-#include "quantization/quantizer.h"
 #include "quantization/report_tensors.h"
-#include "quantization/weight_format.h"
 #include "support/atomic_file.h"
 #include "support/cores.h"
 #include "support/run_lock.h"
@@ -45,46 +40,6 @@ void save_args_yaml(const QuantizeJob& job, const std::string& text) {
     throw FileError(path.string(), "another model's args.yaml already exists; --force replaces it");
   }
   write_file_atomically(path, text);
-}
-
-ActivationScales placeholder_scales(const DecoderConfig& config) {
-  ActivationScales scales;
-  scales.hidden.assign(static_cast<std::size_t>(config.n_layers), 1.0f);
-  return scales;
-}
-
-/// Of the same sizes, which depend neither on the scales' values nor on how weights are rounded.
-QuantizedModel uncalibrated(const QuantizeJob& job, const Checkpoint& checkpoint, const RunContext& context) {
-  QuantizationOptions options = job.options;
-  if (options.uses_gptq()) options.weight_rounding = WeightRounding::nearest;
-  std::optional<ActivationScales> scales;
-  if (options.is_static()) scales = placeholder_scales(checkpoint.config);
-  return quantize(checkpoint, options, std::move(scales), {}, {}, {}, {}, context);
-}
-
-QuantizedModel quantize_as_asked(const QuantizeJob& job, const Checkpoint& checkpoint,
-                                 const CalibrationBackend& backend, const RunContext& context) {
-  require_rules_to_match(job.options, checkpoint.weights);
-  if (!job.options.needs_calibration()) return quantize(checkpoint, job.options, {}, {}, {}, {}, {}, context);
-  if (job.dry_run) return uncalibrated(job, checkpoint, context);
-  warn_if_unsmoothed(checkpoint.config, context);
-  Dataset train(checkpoint.config, job.calibration_data(), context);
-  CalibrationOptions calibration;
-  calibration.observer = job.options.effective_observer();
-  calibration.samples = job.options.calibration_trials();
-  calibration.batch_size = job.calibration_batch_size;
-  calibration.threads = job.threads;
-  calibration.gptq_samples = job.options.uses_gptq() ? job.options.gptq_samples : 0;
-  calibration.for_gptq = [&job](const std::string& name) {
-    const bool is_quantized = job.options.day_layers == DayLayers::quantize || !name.starts_with("day_residuals.");
-    return is_quantized && format_of(job.options, name) == WeightFormat::int4;
-  };
-  CalibrationResult calibrated = calibrate(checkpoint, train, calibration, backend, context);
-  std::optional<ActivationScales> scales;
-  if (job.options.is_static()) scales = std::move(calibrated.scales);
-  return quantize(checkpoint, job.options, std::move(scales), std::move(calibrated.trials),
-                  std::move(calibrated.sha256), std::move(calibrated.libtorch_version), std::move(calibrated.hessians),
-                  context);
 }
 
 }  // namespace
@@ -133,7 +88,7 @@ QuantizeOutcome run_quantize_job(const QuantizeJob& job, const CalibrationBacken
   outcome.parameters = checkpoint.config.parameter_count();
   outcome.fp32_bytes = checkpoint.config.fp32_bytes();
   outcome.checkpoint_bytes = static_cast<std::int64_t>(fs::file_size(checkpoint.weights_path));
-  const QuantizedModel model = quantize_as_asked(job, checkpoint, backend, context);
+  const QuantizedModel model = quantize_checkpoint(job, checkpoint, backend, context);
   context.cancel.check();
   outcome.calibration_trials = static_cast<std::int64_t>(model.provenance.calibration_trials.size());
   outcome.tensors = report_tensors(checkpoint, model);

@@ -124,9 +124,10 @@ void QuantizationOptions::validate() const {
                                                         : "FP16 weights have no scales"));
   }
   if ((dtype == Dtype::mixed) == bits.empty()) {
-    throw UsageError(dtype == Dtype::mixed
-                         ? "--dtype mixed requires --bits"
-                         : fmt::format("--bits applies only to --dtype mixed, not to {}", method_name()));
+    throw UsageError(
+        dtype == Dtype::mixed
+            ? "--dtype mixed requires --bits, or a budget that chooses them (--max_per_increase, --max_wer_increase)"
+            : fmt::format("--bits applies only to --dtype mixed, not to {}", method_name()));
   }
   for (const std::string& rule : bits) parse_bits_rule(rule);
   if (weight_rounding && !has_4_bit_weights()) {

@@ -165,6 +165,7 @@ void FloatDecoder::observe(const Input& input, ActivationViewer& viewer) const {
         rows = impl_->layers[k]->sequence(rows, states[k]);
         viewer.see_hidden(static_cast<std::int64_t>(k), seen(rows.cpu().contiguous()));
       }
+      viewer.see_logits(seen(at::linear(rows, impl_->out_weight, impl_->out_bias).cpu().contiguous()));
     }
   });
 }

@@ -6,7 +6,9 @@
 
 #include "apps/program.h"
 #include "brainquant/evaluation/evaluation_options.h"
+#include "brainquant/experiment/bits_budget.h"
 #include "brainquant/experiment/experiment.h"
+#include "brainquant/experiment/sensitivity.h"
 #include "brainquant/quantization/quantize_job.h"
 
 namespace brainquant::testing {
@@ -45,6 +47,11 @@ TEST(Help, IsWholeAndWrapped) {
   ExperimentOptions experiment;
   expect_wrapped_help("test_all_quantization_methods", list_options(experiment));
   expect_wrapped_help("run_quantization_experiment", list_options(experiment));
+  SensitivityOptions sensitivity;
+  expect_wrapped_help("test_all_quantization_methods", list_options(sensitivity));
+  BudgetOptions budget;
+  expect_wrapped_help("quantize_model", list_options(budget));
+  expect_wrapped_help("run_quantization_experiment", list_options(budget));
 }
 
 }  // namespace

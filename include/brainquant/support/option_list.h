@@ -39,6 +39,7 @@ struct Option {
   std::vector<std::string> choices;  // empty: any value
   bool required = false;
   bool takes_several = false;  // separated by commas
+  std::string value_alone;     // what the flag without a value means; "": it needs one
   Decides decides = Decides::place;
   OptionValue default_value;
   std::function<OptionValue()> value;                   // what the field holds
@@ -58,6 +59,7 @@ struct Option {
   bool is_changed() const { return effective_value() != effective_default(); }
 
   // For lists that read like a table.
+  Option& alone_means(std::string text) { return value_alone = std::move(text), *this; }
   Option& is_required() { return required = true, *this; }
   Option& with_choices(std::vector<std::string> names) { return choices = std::move(names), *this; }
   Option& that_decides(Decides what) { return decides = what, *this; }

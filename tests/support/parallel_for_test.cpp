@@ -1,0 +1,36 @@
+#include "support/parallel_for.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <vector>
+
+#include "brainquant/support/error.h"
+
+namespace brainquant {
+namespace {
+
+TEST(ParallelFor, EachItemOnceWhateverTheThreads) {
+  for (const int threads : {0, 1, 3, 20}) {
+    for (const std::size_t count : {std::size_t{0}, std::size_t{1}, std::size_t{7}, std::size_t{500}}) {
+      std::vector<std::atomic<int>> calls(count);
+      parallel_for("a test", count, threads, [&](std::size_t i) { ++calls[i]; });
+      for (const std::atomic<int>& of_one : calls) EXPECT_EQ(of_one, 1);
+    }
+  }
+}
+
+TEST(ParallelFor, WhatIsThrownEndsItAndArrives) {
+  std::atomic<int> calls{0};
+  const auto work = [&](std::size_t i) {
+    ++calls;
+    if (i == 3) throw WorkError("the third");
+  };
+  EXPECT_THROW(parallel_for("a test", 1'000'000, 1, work), WorkError);
+  EXPECT_EQ(calls, 4);
+  EXPECT_THROW(parallel_for("a test", 1'000'000, 4, work), WorkError);
+  EXPECT_LT(calls, 1'000'000);
+}
+
+}  // namespace
+}  // namespace brainquant
