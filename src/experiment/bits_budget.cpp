@@ -45,7 +45,6 @@ std::int64_t tensor_bytes(const QuantizedModel& model) {
 QuantizationOptions all_matrices_in(const QuantizationOptions& given, int bits) {
   QuantizationOptions options = given;
   options.bits = {fmt::format("*={}", bits)};
-  if (!options.has_4_bit_weights()) options.weight_rounding.reset();
   return options;
 }
 

@@ -115,7 +115,7 @@ std::vector<Method> choose_methods(const std::vector<std::string>& names, const 
     options.calibration_samples = common.calibration_samples;
     options.gptq_samples = common.gptq_samples;
     if (options.is_static()) options.observer = common.observer;
-    if (options.dtype == Dtype::qint4) options.weight_rounding = common.weight_rounding;
+    if (options.has_scales()) options.weight_rounding = common.weight_rounding;
     methods.push_back({options});
   }
   return methods;

@@ -152,16 +152,15 @@ void Measurement::open_language_model() {
   }
 }
 
-// Dynamic: only weights are quantized here. Rules that give every matrix the same width leave none out, `out` neither.
+// Dynamic: only weights are quantized here, without calibration unless GPTQ asks for it. Rules that give every matrix
+// the same width leave none out, `out` neither.
 QuantizationOptions Measurement::quantization(int bits) const {
   QuantizationOptions options;
   options.dtype = Dtype::mixed;
   options.bits = {fmt::format("*={}", bits)};
   options.day_layers = common_.day_layers;
-  if (options.has_4_bit_weights()) {
-    options.weight_rounding = common_.weight_rounding;
-    options.gptq_samples = common_.gptq_samples;
-  }
+  options.weight_rounding = common_.weight_rounding;
+  options.gptq_samples = common_.gptq_samples;
   return options;
 }
 

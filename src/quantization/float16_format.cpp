@@ -72,6 +72,8 @@ constinit const WeightCodec kFloat16Codec = {.format = WeightFormat::float16,
                                              .quantize = quantize,
                                              .dequantize = dequantized,
                                              .granularity = granularity_of,
+                                             .grid = nullptr,
+                                             .set_codes = nullptr,
                                              .records = records,
                                              .load = load};
 

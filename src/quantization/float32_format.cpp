@@ -31,6 +31,8 @@ constinit const WeightCodec kFloat32Codec = {.format = WeightFormat::float32,
                                              .quantize = quantize,
                                              .dequantize = dequantized,
                                              .granularity = granularity_of,
+                                             .grid = nullptr,
+                                             .set_codes = nullptr,
                                              .records = records,
                                              .load = load};
 

@@ -1,11 +1,10 @@
 // 4 bits with a scale for each group of inputs and one for each row: real = code * group_scale * row_scale.
-#include "quantization/int4_format.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <utility>
 
 #include "quantization/checked_weights.h"
 #include "quantization/int4_scales.h"
@@ -35,7 +34,10 @@ Int8Matrix expanded(const Int4Matrix& weight) {
   return result;
 }
 
-RoundingGrid grid_of(const Int4Matrix& weight) {
+namespace {
+
+RoundingGrid grid_of(const WeightMatrix& of) {
+  const auto& weight = std::get<Int4Matrix>(of);
   RoundingGrid grid;
   grid.lowest = Int4Matrix::kLowestCode;
   grid.highest = Int4Matrix::kHighestCode;
@@ -47,7 +49,8 @@ RoundingGrid grid_of(const Int4Matrix& weight) {
   return grid;
 }
 
-void set_codes(Int4Matrix& weight, std::span<const std::int8_t> codes) {
+void set_codes(WeightMatrix& of, const std::vector<std::int8_t>& codes) {
+  auto& weight = std::get<Int4Matrix>(of);
   weight.codes.assign(static_cast<std::size_t>(weight.rows * weight.code_row_bytes()), 0);
   for (std::int64_t r = 0; r < weight.rows; ++r) {
     std::uint8_t* row = weight.codes.data() + r * weight.code_row_bytes();
@@ -56,6 +59,8 @@ void set_codes(Int4Matrix& weight, std::span<const std::int8_t> codes) {
     }
   }
 }
+
+}  // namespace
 
 Int4Matrix quantize_int4(const Matrix& weight, std::int64_t run) {
   Int4Matrix result;
@@ -78,8 +83,9 @@ Int4Matrix quantize_int4(const Matrix& weight, std::int64_t run) {
           static_cast<std::int8_t>(std::clamp<double>(code, Int4Matrix::kLowestCode, Int4Matrix::kHighestCode)));
     }
   }
-  set_codes(result, codes);
-  return result;
+  WeightMatrix coded = std::move(result);
+  set_codes(coded, codes);
+  return std::get<Int4Matrix>(std::move(coded));
 }
 
 namespace {
@@ -161,6 +167,8 @@ constinit const WeightCodec kInt4Codec = {.format = WeightFormat::int4,
                                           .quantize = quantize,
                                           .dequantize = dequantized,
                                           .granularity = granularity_of,
+                                          .grid = grid_of,
+                                          .set_codes = set_codes,
                                           .records = records,
                                           .load = load};
 

@@ -68,6 +68,21 @@ std::optional<Granularity> granularity_of(const WeightMatrix& weight) {
   return std::get<Int8Matrix>(weight).scales.size() == 1 ? Granularity::per_tensor : Granularity::per_channel;
 }
 
+RoundingGrid grid_of(const WeightMatrix& of) {
+  const auto& weight = std::get<Int8Matrix>(of);
+  RoundingGrid grid;
+  grid.lowest = -static_cast<int>(kInt8Max);
+  grid.highest = static_cast<int>(kInt8Max);
+  grid.groups = 1;
+  grid.group_of.assign(static_cast<std::size_t>(weight.cols), 0);
+  for (std::int64_t r = 0; r < weight.rows; ++r) grid.steps.push_back(weight.scale(r));
+  return grid;
+}
+
+void set_codes(WeightMatrix& weight, const std::vector<std::int8_t>& codes) {
+  std::get<Int8Matrix>(weight).values = codes;
+}
+
 std::string scales_of(const std::string& name) { return name + ".scale"; }
 
 std::vector<TensorRecord> records(const std::string& name, const WeightMatrix& weight) {
@@ -98,6 +113,8 @@ constinit const WeightCodec kInt8Codec = {.format = WeightFormat::int8,
                                           .quantize = quantize,
                                           .dequantize = dequantized,
                                           .granularity = granularity_of,
+                                          .grid = grid_of,
+                                          .set_codes = set_codes,
                                           .records = records,
                                           .load = load};
 

@@ -7,7 +7,6 @@
 #include "quantization/bits_rule.h"
 #include "quantization/calibration.h"
 #include "quantization/quantizer.h"
-#include "quantization/weight_format.h"
 
 namespace brainquant {
 
@@ -44,8 +43,7 @@ QuantizedModel quantize_checkpoint(const QuantizeJob& job, const Checkpoint& che
   calibration.threads = job.threads;
   calibration.gptq_samples = job.options.uses_gptq() ? job.options.gptq_samples : 0;
   calibration.for_gptq = [&job](const std::string& name) {
-    const bool is_quantized = job.options.day_layers == DayLayers::quantize || !name.starts_with("day_residuals.");
-    return is_quantized && format_of(job.options, name) == WeightFormat::int4;
+    return job.options.day_layers == DayLayers::quantize || !name.starts_with("day_residuals.");
   };
   CalibrationResult calibrated = calibrate(checkpoint, train, calibration, backend, context);
   std::optional<ActivationScales> scales;

@@ -60,20 +60,21 @@ PickleValue strings(const std::vector<std::string>& values) {
   return PickleValue::list(PickleValue::Items(values.begin(), values.end()));
 }
 
-bool has_scales(const QuantizationOptions& options) { return codec_of(format_of(options.dtype)).has_scales; }
+/// INT8 files that say nothing of it were rounded to nearest, as all were once.
+bool records_rounding(const QuantizationOptions& options) { return options.has_4_bit_weights() || options.uses_gptq(); }
 
 PickleValue quantization_entry(const QuantizationOptions& options) {
   PickleValue::Entries entries = {
       {"quantization_type", name_of(options.quantization_type)},
       {"dtype", name_of(options.dtype)},
       {"weight_granularity",
-       has_scales(options) ? PickleValue(name_of(options.effective_granularity())) : PickleValue()},
+       options.has_scales() ? PickleValue(name_of(options.effective_granularity())) : PickleValue()},
       {"day_layers", name_of(options.day_layers)},
       {"observer", options.is_static() ? PickleValue(name_of(options.effective_observer())) : PickleValue()},
       {"calibration_samples", options.is_static() ? PickleValue(options.calibration_samples) : PickleValue()},
   };
   if (options.dtype == Dtype::mixed) entries.emplace_back("bits", strings(options.bits));
-  if (options.has_4_bit_weights()) {
+  if (records_rounding(options)) {
     entries.emplace_back("weight_rounding", name_of(options.effective_weight_rounding()));
     entries.emplace_back("gptq_samples", options.uses_gptq() ? PickleValue(options.gptq_samples) : PickleValue());
   }
@@ -138,7 +139,7 @@ std::vector<std::string> read_strings(const PickleField& field) {
 /// them.
 void check_granularity(const PickleField& field, const QuantizationOptions& options) {
   const std::optional<std::string> found = read_text_or_none(field);
-  if (!has_scales(options)) {
+  if (!options.has_scales()) {
     if (found) {
       field.fail(fmt::format("found '{}', expected None: {} weights have no scales", *found, name_of(options.dtype)));
     }
@@ -171,9 +172,13 @@ QuantizationOptions read_options(const PickleField& field) {
     options.weight_granularity = parsed(field.at("weight_granularity"), parse_granularity);
   }
   if (options.dtype == Dtype::mixed) options.bits = read_rules(field.at("bits"));
-  if (options.has_4_bit_weights()) {
+  if (options.has_4_bit_weights() || (options.has_scales() && field.has("weight_rounding"))) {
     options.weight_rounding = parsed(field.at("weight_rounding"), parse_weight_rounding);
-    if (options.uses_gptq()) options.gptq_samples = field.at("gptq_samples").as_int(1, kMostTrials);
+  } else if (options.has_scales()) {
+    options.weight_rounding = WeightRounding::nearest;
+  }
+  if (options.uses_gptq()) {
+    options.gptq_samples = field.at("gptq_samples").as_int(1, kMostTrials);
   }
   try {
     options.validate();

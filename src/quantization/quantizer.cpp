@@ -7,7 +7,6 @@
 #include "brainquant/support/error.h"
 #include "brainquant/version.h"
 #include "quantization/bits_rule.h"
-#include "quantization/int4_format.h"
 #include "quantization/weight_codec.h"
 
 namespace brainquant {
@@ -16,7 +15,7 @@ namespace {
 
 constexpr const char* kLayersStage = "layers";
 
-/// Quantizes one matrix after the other, by GPTQ those for which there is a Hessian.
+/// Quantizes one matrix after the other.
 class Quantizer {
  public:
   Quantizer(const QuantizationOptions& options, const RunContext& context) : options_(options), context_(context) {}
@@ -25,10 +24,11 @@ class Quantizer {
                           const InputHessian* hessian) const {
     context_.cancel.check();
     const WeightFormat format = format_of(options_, name);
-    WeightMatrix quantized = codec_of(format).quantize(weight, run, options_.effective_granularity());
-    if (auto* int4 = std::get_if<Int4Matrix>(&quantized); int4 != nullptr && options_.uses_gptq()) {
+    const WeightCodec& codec = codec_of(format);
+    WeightMatrix quantized = codec.quantize(weight, run, options_.effective_granularity());
+    if (options_.uses_gptq()) {
       if (hessian == nullptr) throw UsageError(fmt::format("GPTQ of {} needs the inputs of calibration", name));
-      set_codes(*int4, hessian->round(weight, grid_of(*int4)));
+      codec.set_codes(quantized, hessian->round(weight, codec.grid(quantized)));
     }
     return quantized;
   }

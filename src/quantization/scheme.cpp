@@ -39,7 +39,7 @@ bool may_have_4_bits(Dtype dtype) {
   refuse_enumerator(static_cast<int>(dtype));
 }
 
-bool has_scales(Dtype dtype) { return codec_of(format_of(dtype)).has_scales; }
+bool have_scales(Dtype dtype) { return codec_of(format_of(dtype)).has_scales; }
 
 }  // namespace
 
@@ -107,7 +107,7 @@ WeightFormat format_of(const QuantizationOptions& options, const std::string& na
 }
 
 void QuantizationOptions::validate() const {
-  if (!has_scales(dtype) && is_static()) {
+  if (!has_scales() && is_static()) {
     throw UsageError(fmt::format("--dtype {} requires --quantization_type dynamic, not {}", name_of(dtype),
                                  name_of(quantization_type)));
   }
@@ -130,8 +130,8 @@ void QuantizationOptions::validate() const {
             : fmt::format("--bits applies only to --dtype mixed, not to {}", method_name()));
   }
   for (const std::string& rule : bits) parse_bits_rule(rule);
-  if (weight_rounding && !has_4_bit_weights()) {
-    throw UsageError(fmt::format("--weight_rounding applies only to 4-bit weights, not to {}", method_name()));
+  if (weight_rounding && !has_scales()) {
+    throw UsageError(fmt::format("--weight_rounding does not apply to {}: FP16 weights have no scales", method_name()));
   }
   if (observer && !is_static()) {
     throw UsageError("--observer applies only to static and static_per_channel: dynamic needs no calibration");
@@ -156,6 +156,8 @@ bool QuantizationOptions::has_4_bit_weights() const {
   const auto asks_for_4 = [](const std::string& rule) { return parse_bits_rule(rule).width == 4; };
   return dtype == Dtype::qint4 || (dtype == Dtype::mixed && std::any_of(bits.begin(), bits.end(), asks_for_4));
 }
+
+bool QuantizationOptions::has_scales() const { return have_scales(dtype); }
 
 WeightRounding QuantizationOptions::effective_weight_rounding() const {
   return weight_rounding.value_or(is_static() ? WeightRounding::gptq : WeightRounding::nearest);
@@ -202,7 +204,7 @@ OptionList list_options(QuantizationOptions& options) {
   list.add("weight_granularity", options.weight_granularity,
            "Dynamic qint8 only: one scale per tensor or per output channel; default: per_tensor")
       .that_decides(Decides::model)
-      .that_applies_if([&options] { return has_scales(options.dtype); })
+      .that_applies_if([&options] { return options.has_scales(); })
       .that_comes_to([&options] { return name_of(options.effective_granularity()); },
                      [&options] {
                        QuantizationOptions unset = options;
@@ -222,12 +224,10 @@ OptionList list_options(QuantizationOptions& options) {
       .that_decides(Decides::model)
       .that_applies_if(is_static)
       .with_tag("n{}");
-  list.add(
-          "weight_rounding", options.weight_rounding,
-          "4-bit weights only: to the nearest code, or by GPTQ on train trials; default: gptq with static_per_channel, "
-          "nearest with dynamic")
+  list.add("weight_rounding", options.weight_rounding,
+           "To the nearest code, or by GPTQ on train trials; default: gptq with the static types, nearest with dynamic")
       .that_decides(Decides::model)
-      .that_applies_if([&options] { return options.has_4_bit_weights(); })
+      .that_applies_if([&options] { return options.has_scales(); })
       .that_comes_to([&options] { return name_of(options.effective_weight_rounding()); },
                      [&options] {
                        QuantizationOptions unset = options;

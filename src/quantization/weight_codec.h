@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "io/pickle.h"
+#include "quantization/calibration_backend.h"
 #include "quantization/quantized_model.h"
 
 namespace brainquant {
@@ -37,6 +38,10 @@ struct WeightCodec {
   Matrix (*dequantize)(const WeightMatrix& weight);
   /// Of the scales; none without scales.
   std::optional<Granularity> (*granularity)(const WeightMatrix& weight);
+  /// What rounding by GPTQ needs, null without scales: the values that each row's weights can have with the scales
+  /// that the matrix has, and the codes [rows, cols] of such values in place of its own.
+  RoundingGrid (*grid)(const WeightMatrix& weight);
+  void (*set_codes)(WeightMatrix& weight, const std::vector<std::int8_t>& codes);
   /// The matrix's own record, named `name` + own_record, and those that go with it ("NAME.scale").
   std::vector<TensorRecord> (*records)(const std::string& name, const WeightMatrix& weight);
   /// What records() lists, from a file. `granularity` is what the file's options say of its scales. Throws FormatError

@@ -39,7 +39,7 @@ TEST(Usage, WrongFlagsGiveExitCode2) {
       {"quantize_model", quantize + Flags{"--quantization_type", "static", "--dtype", "qint4"}, "each row by nature"},
       {"quantize_model", quantize + Flags{"--dtype", "qint4", "--weight_granularity", "per_channel"},
        "--weight_granularity"},
-      {"quantize_model", quantize + Flags{"--weight_rounding", "gptq"}, "--weight_rounding"},
+      {"quantize_model", quantize + Flags{"--dtype", "float16", "--weight_rounding", "gptq"}, "--weight_rounding"},
       {"quantize_model", quantize + Flags{"--dtype", "qint4", "--weight_rounding", "best"}, "best"},
       {"quantize_model", quantize + Flags{"--dtype", "qint4", "--gptq_samples", "0"}, "--gptq_samples"},
       {"quantize_model", quantize + Flags{"--dtype", "mixed"}, "--bits"},

@@ -176,9 +176,18 @@ TEST(Gptq, PyTorchsActivationsGiveTheFilesCodes) {
       QuantizationOptions options = job_of("").options;
       options.quantization_type = type;
       options.gptq_samples = samples;
-      expect_pytorchs_codes(options, 3 + 2 * 3);  // sessions and layers
+      expect_pytorchs_codes(options, 3 + 2 * 3 + 1);  // sessions, layers and out
     }
   }
+}
+
+TEST(Gptq, PyTorchsActivationsGiveTheCodesOfInt8Files) {
+  for (const QuantizationOptions& method : {all_methods()[2], all_methods()[3]}) {
+    expect_pytorchs_codes(method, 3 + 2 * 3 + 1);
+  }
+  QuantizationOptions dynamic;
+  dynamic.weight_rounding = WeightRounding::gptq;
+  expect_pytorchs_codes(dynamic, 3 + 2 * 3 + 1);
 }
 
 TEST(Gptq, PyTorchsActivationsGiveTheCodesOfMixedFiles) {
@@ -186,7 +195,7 @@ TEST(Gptq, PyTorchsActivationsGiveTheCodesOfMixedFiles) {
   options.dtype = Dtype::mixed;
   for (const std::string rule : {"out.weight=4", "*_hh_*=4", "gru.weight_ih_l[02]=4", "day_residuals.1=4"}) {
     options.bits = {rule};
-    expect_pytorchs_codes(options, rule[0] == '*' ? 3 : rule[0] == 'g' ? 2 : 1);
+    expect_pytorchs_codes(options, 3 + 2 * 3 + 1);
   }
 }
 

@@ -1,5 +1,4 @@
 // 4-bit weights: NumPy's packing, expansion and searched scales (tests/fixtures/int4_weights.py), and cases by hand.
-#include "quantization/int4_format.h"
 
 #include <gtest/gtest.h>
 
@@ -8,6 +7,7 @@
 #include <limits>
 
 #include "quantization/quantizer.h"
+#include "quantization/weight_codec.h"
 #include "support/fixture_answers.h"
 
 namespace brainquant {
@@ -50,9 +50,9 @@ TEST(Int4Matrix, NumpysPackingAndExpansion) {
     EXPECT_EQ(found.cols, matrix.cols);
     EXPECT_EQ(dequantize(matrix).values, numpy.array<float>("real." + number));
 
-    Int4Matrix packed = sized(layouts[i]);
-    set_codes(packed, numpy.array<std::int8_t>("plain_codes." + number));
-    EXPECT_EQ(packed.codes, matrix.codes);
+    WeightMatrix packed = sized(layouts[i]);
+    codec_of(packed).set_codes(packed, numpy.array<std::int8_t>("plain_codes." + number));
+    EXPECT_EQ(std::get<Int4Matrix>(packed).codes, matrix.codes);
   }
 }
 

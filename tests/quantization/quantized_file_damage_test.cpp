@@ -26,7 +26,7 @@ using testing::random_model;
 
 constexpr testing::Shape kShape{2, 3, 1, 2, 0, 0, 1};
 
-QuantizationOptions per_channel_static() { return all_methods()[3]; }
+QuantizationOptions per_channel_static() { return testing::to_nearest(all_methods()[3]); }
 
 // Every fifth byte, each with another bit: the steps share no factor with the lengths that the format aligns to.
 void check_flipped_bytes(const QuantizationOptions& options) {

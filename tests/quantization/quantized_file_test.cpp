@@ -34,7 +34,7 @@ std::vector<QuantizationOptions> every_way() {
   ways.push_back(half);
   half.day_layers = DayLayers::keep_float;
   ways.push_back(half);
-  ways.push_back(all_methods()[2]);
+  ways.push_back(testing::to_nearest(all_methods()[2]));
   ways.back().observer = ObserverKind::histogram;
   ways.back().calibration_samples = 17;
   for (const QuantizationOptions& way : testing::int4_ways()) ways.push_back(way);
@@ -175,21 +175,25 @@ TEST(QuantizedFile, PyTorchReadsTheSame4BitWeights) {
   }
 }
 
-// What is recorded of the rounding of 4-bit weights; files of other dtypes say nothing of it.
-TEST(QuantizedFile, RoundingIsRecordedWith4BitsOnly) {
+// INT8 files say nothing of rounding to nearest, as those of earlier versions do.
+TEST(QuantizedFile, RoundingIsRecordedWith4BitsAndGptq) {
   const ScratchFolder folder;
   for (const QuantizationOptions& options : every_way()) {
     save_quantized_model(model_of(options), folder / "a.pt");
     const bool named = bytes_of(folder / "a.pt").find("weight_rounding") != std::string::npos;
     EXPECT_EQ(named, options.dtype == Dtype::qint4 || options.dtype == Dtype::mixed) << text_of(options);
   }
-  QuantizedModel model = model_of(testing::int4_ways()[1]);
-  model.options.weight_rounding.reset();  // static: by GPTQ
-  model.options.gptq_samples = 7;
-  save_quantized_model(model, folder / "a.pt");
-  const QuantizationOptions found = read_quantized_head(folder / "a.pt").options;
-  EXPECT_EQ(found.weight_rounding, WeightRounding::gptq);
-  EXPECT_EQ(found.gptq_samples, 7);
+  for (const QuantizationOptions& options : {testing::int4_ways()[1], all_methods()[2], all_methods()[3]}) {
+    QuantizedModel model = model_of(options);
+    save_quantized_model(model, folder / "a.pt");
+    EXPECT_EQ(read_quantized_head(folder / "a.pt").options.weight_rounding, WeightRounding::nearest);
+    model.options.weight_rounding.reset();  // static: by GPTQ
+    model.options.gptq_samples = 7;
+    save_quantized_model(model, folder / "a.pt");
+    const QuantizationOptions found = read_quantized_head(folder / "a.pt").options;
+    EXPECT_EQ(found.weight_rounding, WeightRounding::gptq);
+    EXPECT_EQ(found.gptq_samples, 7);
+  }
 }
 
 // Each matrix in a format of its own: the file says which, PyTorch sees it, and it comes back.

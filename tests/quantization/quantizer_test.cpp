@@ -105,6 +105,7 @@ TEST(Quantize, GptqNeedsTheInputsOfCalibration) {
   options.dtype = Dtype::qint4;
   options.weight_rounding = WeightRounding::gptq;
   EXPECT_THROW(quantize(testing::random_checkpoint({}, 1), options), UsageError);
+  EXPECT_THROW(quantize(testing::random_checkpoint({}, 1), all_methods()[3], testing::tight_scales({})), UsageError);
 }
 
 TEST(Quantize, RulesForBitsMustMatchAMatrix) {
@@ -127,7 +128,8 @@ double decibels(double signal, double noise) { return 10 * std::log10(signal / n
 TEST(TensorReports, BytesAndSignalToNoiseInDouble) {
   const testing::Shape shape{5, 7, 2, 3, 2, 1, 2};
   const Checkpoint checkpoint = testing::random_checkpoint(shape, 9);
-  const QuantizedModel model = quantize(checkpoint, all_methods()[3], testing::tight_scales(shape));
+  const QuantizedModel model =
+      quantize(checkpoint, testing::to_nearest(all_methods()[3]), testing::tight_scales(shape));
   const std::vector<TensorReport> reports = report_tensors(checkpoint, model);
   std::int64_t parameters = 0;
   for (const TensorReport& report : reports) parameters += report.parameters;

@@ -67,7 +67,6 @@ TEST(Scheme, EachContradictionIsNamed) {
   expect_contains(refused([](auto& o) { o.observer = ObserverKind::minmax; }), "--observer");
   expect_contains(refused([](auto& o) { o.calibration_samples = 0; }), "--calibration_samples: found 0");
   expect_contains(refused([](auto& o) { o.gptq_samples = 0; }), "--gptq_samples: found 0");
-  expect_contains(refused([](auto& o) { o.weight_rounding = WeightRounding::nearest; }), "--weight_rounding");
   expect_contains(refused([](auto& o) { o.dtype = Dtype::float16, o.weight_rounding = WeightRounding::gptq; }),
                   "--weight_rounding");
   expect_contains(
@@ -92,9 +91,6 @@ TEST(Scheme, BitsAreOfMixedModelsOnly) {
   EXPECT_TRUE(options.uses_gptq());
   options.bits = {"out.weight=8"};
   EXPECT_FALSE(options.has_4_bit_weights());
-  options.weight_rounding = WeightRounding::nearest;
-  expect_contains(refusal(), "--weight_rounding");
-  options.weight_rounding.reset();
   options.bits = {};
   expect_contains(refusal(), "--dtype mixed requires --bits");
   for (const char* rule : {"out.weight", "out.weight=", "out.weight=6", "=4", "=", "out.weight=44", "out.weight=4 "}) {
@@ -124,9 +120,16 @@ TEST(Scheme, TheLastRuleThatMatchesDecides) {
   EXPECT_NE(options.variant_name(), name);
 }
 
-TEST(Scheme, FourBitsAreRoundedByGptqWhereThereIsCalibration) {
+TEST(Scheme, WeightsAreRoundedByGptqWhereThereIsCalibration) {
+  for (const QuantizationOptions& method : all_methods()) EXPECT_EQ(method.uses_gptq(), method.is_static());
   QuantizationOptions options;
-  EXPECT_FALSE(options.uses_gptq());
+  options.weight_rounding = WeightRounding::gptq;
+  EXPECT_EQ(options.variant_name(), "dynamic_qint8-gptq");
+  EXPECT_EQ(options.calibration_trials(), 64);
+  options.quantization_type = QuantizationType::static_per_tensor;
+  options.weight_rounding = WeightRounding::nearest;
+  EXPECT_EQ(options.variant_name(), "static_qint8-nearest");
+  options = {};
   options.dtype = Dtype::qint4;
   EXPECT_EQ(options.variant_name(), "dynamic_qint4");
   EXPECT_FALSE(options.needs_calibration());

@@ -10,6 +10,7 @@
 
 #include "model/checkpoint.h"
 #include "quantization/quantizer.h"
+#include "support/to_nearest.h"
 
 namespace brainquant::testing {
 
@@ -60,7 +61,8 @@ inline ActivationScales plausible_scales(const DecoderConfig& config) {
   return scales;
 }
 
-inline QuantizedModel quantized(const Checkpoint& checkpoint, const QuantizationOptions& options) {
+inline QuantizedModel quantized(const Checkpoint& checkpoint, const QuantizationOptions& given) {
+  const QuantizationOptions options = to_nearest(given);
   if (!options.is_static()) return quantize(checkpoint, options);
   return quantize(checkpoint, options, plausible_scales(checkpoint.config), {"session/trial_0000"});
 }

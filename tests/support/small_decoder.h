@@ -11,6 +11,7 @@
 
 #include "brainquant/runtime/engine.h"
 #include "quantization/quantizer.h"
+#include "support/to_nearest.h"
 
 namespace brainquant::testing {
 
@@ -104,7 +105,7 @@ inline ActivationScales tight_scales(const Shape& shape) {
 inline QuantizedModel random_model(const Shape& shape, const QuantizationOptions& options, unsigned seed) {
   std::optional<ActivationScales> scales;
   if (options.is_static()) scales = tight_scales(shape);
-  return quantize(random_checkpoint(shape, seed), options, scales);
+  return quantize(random_checkpoint(shape, seed), to_nearest(options), scales);
 }
 
 /// Features as smoothing leaves them, with a bin of zeros here and there.
@@ -143,6 +144,7 @@ inline std::vector<QuantizationOptions> int8_ways() {
   ways[4].day_layers = DayLayers::keep_float;
   ways.push_back(ways[2]);
   ways.back().day_layers = DayLayers::keep_float;
+  for (QuantizationOptions& way : ways) way = to_nearest(way);
   return ways;
 }
 

@@ -53,7 +53,7 @@ struct Sensitivity {
   std::string model_path;
   std::string checkpoint_sha256;
   std::string eval_type;
-  std::string weight_rounding;      // of 4-bit weights
+  std::string weight_rounding;
   std::string language_model;       // "" without words
   std::vector<std::string> trials;  // TrialId::label()
   std::int64_t steps = 0;           // of all trials
@@ -65,7 +65,7 @@ struct Sensitivity {
 };
 
 /// Runs the fp32 decoder with the weights that each case's matrices have after quantization and back; activations are
-/// not quantized. 4-bit weights are rounded as `common` says (by default to nearest). Words only with the language
+/// not quantized. Weights are rounded as `common` says, by default to nearest. Words only with the language
 /// model "wfst". Finished cases are kept in RESULTS/state/sensitivity.json, and taken over by a run of the same key.
 /// `publish` is called under the lock of the sensitivity files. Throws UsageError, FileError, FormatError, WorkError,
 /// Interrupted.

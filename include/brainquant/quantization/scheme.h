@@ -55,7 +55,7 @@ struct QuantizationOptions {
   std::optional<ObserverKind> observer;           // static types only
   DayLayers day_layers = DayLayers::quantize;
   std::int64_t calibration_samples = 1000;        // static types only; trials
-  std::optional<WeightRounding> weight_rounding;  // 4-bit weights only
+  std::optional<WeightRounding> weight_rounding;  // weights with scales
   std::int64_t gptq_samples = 64;                 // GPTQ only; trials, at most those that calibrate
 
   /// Throws UsageError naming the options that contradict each other.
@@ -67,11 +67,13 @@ struct QuantizationOptions {
   Granularity effective_granularity() const;
   /// The observer that results from the options (static types).
   ObserverKind effective_observer() const;
-  /// Whether some weights have 4 bits, so that how they are rounded is a choice.
+  /// Whether some weights have 4 bits.
   bool has_4_bit_weights() const;
-  /// The rounding of 4-bit weights that results from type and options: GPTQ where there is calibration anyway.
+  /// Whether weights have scales, so that how they are rounded is a choice: all but FP16.
+  bool has_scales() const;
+  /// The rounding of weights that results from type and options: GPTQ where there is calibration anyway.
   WeightRounding effective_weight_rounding() const;
-  bool uses_gptq() const { return has_4_bit_weights() && effective_weight_rounding() == WeightRounding::gptq; }
+  bool uses_gptq() const { return has_scales() && effective_weight_rounding() == WeightRounding::gptq; }
   /// Whether trials of the train files are read: for activation scales or for GPTQ.
   bool needs_calibration() const { return is_static() || uses_gptq(); }
   /// How many are asked for; 0 without calibration.
