@@ -20,14 +20,18 @@ RateDifference difference(const EvaluationSummary& baseline, const EvaluationSum
         fmt::format("{} and {} were not evaluated on the same trials", baseline.model.method, other.model.method));
   }
   std::vector<PairedCounts> pairs;
+  std::vector<std::string> sessions;
   for (std::size_t i = 0; i < baseline.trials.size(); ++i) {
     if (baseline.trials[i].label != other.trials[i].label) {
       throw WorkError(fmt::format("{} and {} were not evaluated on the same trials: {} and {}", baseline.model.method,
                                   other.model.method, baseline.trials[i].label, other.trials[i].label));
     }
     pairs.push_back(counts(baseline.trials[i], other.trials[i]));
+    sessions.push_back(baseline.trials[i].session());
   }
-  return paired_bootstrap(pairs);
+  RateDifference result = paired_bootstrap(pairs);
+  result.over_sessions = session_bootstrap(pairs, sessions);
+  return result;
 }
 
 void set_against(const MethodOutcome& baseline, ComparedMethod& method, const RunContext& context) {
@@ -47,6 +51,13 @@ void set_against(const MethodOutcome& baseline, ComparedMethod& method, const Ru
 }
 
 }  // namespace
+
+bool ComparedMethod::per_and_wer_disagree() const {
+  if (!per_difference || !wer_difference) return false;
+  const Verdict per = clear_side_of(*per_difference);
+  const Verdict wer = clear_side_of(*wer_difference);
+  return per != Verdict::unclear && wer != Verdict::unclear && per != wer;
+}
 
 bool Comparison::all_succeeded() const {
   return std::all_of(methods.begin(), methods.end(), [](const ComparedMethod& m) { return m.outcome.succeeded; });

@@ -16,9 +16,16 @@ using nlohmann::ordered_json;
 
 namespace {
 
-ordered_json json_of(const std::optional<RateDifference>& difference) {
+ordered_json json_of(const std::optional<RateDifference>& difference, const MethodOutcome& outcome) {
   if (!difference) return nullptr;
-  return {{"points", difference->difference}, {"low", difference->low}, {"high", difference->high}};
+  ordered_json json = {
+      {"points", difference->difference}, {"low", difference->low}, {"high", difference->high}, {"over_sessions", {}}};
+  if (const auto& sessions = difference->over_sessions) {
+    json["over_sessions"] = {{"low", sessions->low}, {"high", sessions->high}};
+  }
+  json["better_probability"] = difference->better_probability;
+  json["verdict"] = verdict_text(verdict_of(*difference), outcome.evaluation.trials.size());
+  return json;
 }
 
 // JSON has no infinity: equal logits have a null signal-to-noise ratio and "equal": true.
@@ -107,19 +114,24 @@ std::string comparison_csv(const Comparison& comparison, const std::vector<Metri
 }
 
 std::string comparison_json(const Comparison& comparison, const std::vector<Metric>& metrics) {
-  ordered_json json = {
-      {"schema", "brainquant/comparison"},
-      {"schema_version", kResultsSchemaVersion},
-      {"tool_version", comparison.tool_version},
-      {"eval_type", comparison.eval_type},
-      {"for_testing", comparison.for_testing},
-      {"bootstrap", {{"resamples", kBootstrapResamples}, {"seed", kBootstrapSeed}, {"interval_percent", 95}}},
-      {"metrics", meanings_of(metrics)},
-      {"methods", ordered_json::array()}};
+  ordered_json json = {{"schema", "brainquant/comparison"},
+                       {"schema_version", kResultsSchemaVersion},
+                       {"tool_version", comparison.tool_version},
+                       {"eval_type", comparison.eval_type},
+                       {"for_testing", comparison.for_testing},
+                       {"bootstrap",
+                        {{"resamples", kBootstrapResamples},
+                         {"seed", kBootstrapSeed},
+                         {"interval_percent", 95},
+                         {"clear_points", kClearPoints},
+                         {"clear_share", kClearShare}}},
+                       {"metrics", meanings_of(metrics)},
+                       {"methods", ordered_json::array()}};
   for (const ComparedMethod& method : comparison.methods) {
     ordered_json entry = json_of(method.outcome);
-    entry["per_difference"] = json_of(method.per_difference);
-    entry["wer_difference"] = json_of(method.wer_difference);
+    entry["per_difference"] = json_of(method.per_difference, method.outcome);
+    entry["wer_difference"] = json_of(method.wer_difference, method.outcome);
+    entry["per_and_wer_disagree"] = method.per_and_wer_disagree();
     entry["logits"] = json_of(method.logits);
     if (method.outcome.succeeded) entry["metrics"] = values_of(method, metrics);
     json["methods"].push_back(std::move(entry));

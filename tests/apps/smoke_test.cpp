@@ -276,6 +276,7 @@ TEST(Smoke, ComparisonOfAllMethodsAndItsResume) {
       data_flags();
   const ProgramResult run = run_program("test_all_quantization_methods", flags, scratch.path());
   ASSERT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_NE(run.out.find("P(PER better)"), std::string::npos) << run.out;
   const fs::path results = scratch / "quantization_results";
   const nlohmann::json comparison = json_in(results / "comparison.json");
   ASSERT_EQ(comparison["methods"].size(), 5U);
@@ -291,6 +292,8 @@ TEST(Smoke, ComparisonOfAllMethodsAndItsResume) {
     EXPECT_LT(sqnr, half ? 80 : 55) << name;
     EXPECT_LE(method["per_difference"]["low"], method["per_difference"]["points"]);
     EXPECT_GE(method["per_difference"]["high"], method["per_difference"]["points"]);
+    EXPECT_LE(method["per_difference"]["over_sessions"]["low"], method["per_difference"]["points"]);
+    EXPECT_EQ(method["metrics"]["per_verdict"], method["per_difference"]["verdict"]);
   }
   EXPECT_TRUE(fs::exists(results / "comparison.md"));
   EXPECT_TRUE(fs::exists(results / "comparison.csv"));

@@ -47,6 +47,8 @@ struct TrialScore {
   std::int64_t distance_ctc = 0;
   std::int64_t true_words = 0;
   std::int64_t word_distance = 0;
+
+  std::string session() const { return label.substr(0, label.find('/')); }
 };
 
 /// Of a set of times, in milliseconds.

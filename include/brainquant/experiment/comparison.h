@@ -30,6 +30,9 @@ struct ComparedMethod {
   std::optional<RateDifference> per_difference;  // points; none for test
   std::optional<RateDifference> wer_difference;  // points; none without a language model
   std::optional<LogitsDifference> logits;
+
+  /// PER is clearly better (or worse) than the baseline's and WER clearly the other way round, by clear_side_of().
+  bool per_and_wer_disagree() const;
 };
 
 struct Comparison {
