@@ -115,6 +115,10 @@ void list_fields(Fields& fields, OfStruct<Fields, TrialScore>& trial) {
   fields("distance_ctc", trial.distance_ctc);
   fields("true_words", trial.true_words);
   fields("word_distance", trial.word_distance);
+  fields.added_later("true_phonemes", trial.true_phonemes);
+  fields.added_later("true_sentence", trial.true_sentence);
+  fields.added_later("sentence", trial.sentence);
+  fields.added_later("sentence_margin", trial.sentence_margin);
 }
 
 template <typename Fields>

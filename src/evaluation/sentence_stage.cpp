@@ -64,7 +64,9 @@ class SentenceStage {
         language_model_.decode({logits.values.data(), logits.steps, logits.classes}, context_);
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     const std::lock_guard lock(mutex_);
-    journal_.add_sentence(index, maker_, candidates.empty() ? "" : candidates.front().sentence, seconds.count());
+    MadeSentence made = best_of(candidates);
+    made.seconds = seconds.count();
+    journal_.add_sentence(index, maker_, made);
     context_.progress.update("sentences", ++done_, total_);
   }
 
@@ -82,6 +84,13 @@ class SentenceStage {
 };
 
 }  // namespace
+
+MadeSentence best_of(const std::vector<SentenceCandidate>& candidates) {
+  MadeSentence made;
+  if (!candidates.empty()) made.text = candidates[0].sentence;
+  if (candidates.size() > 1) made.margin = candidates[0].total - candidates[1].total;
+  return made;
+}
 
 void make_sentences(LanguageModel& language_model, const std::string& maker, int threads, Journal& journal,
                     const RunContext& context) {

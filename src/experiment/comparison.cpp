@@ -7,25 +7,31 @@
 
 #include "brainquant/support/error.h"
 #include "brainquant/version.h"
+#include "experiment/find_changes.h"
 #include "experiment/method_run.h"
 
 namespace brainquant {
 
 namespace {
 
-template <typename Counts>
-RateDifference difference(const EvaluationSummary& baseline, const EvaluationSummary& other, Counts counts) {
+void require_same_trials(const EvaluationSummary& baseline, const EvaluationSummary& other) {
   if (baseline.trials.size() != other.trials.size()) {
     throw WorkError(
         fmt::format("{} and {} were not evaluated on the same trials", baseline.model.method, other.model.method));
   }
-  std::vector<PairedCounts> pairs;
-  std::vector<std::string> sessions;
   for (std::size_t i = 0; i < baseline.trials.size(); ++i) {
     if (baseline.trials[i].label != other.trials[i].label) {
       throw WorkError(fmt::format("{} and {} were not evaluated on the same trials: {} and {}", baseline.model.method,
                                   other.model.method, baseline.trials[i].label, other.trials[i].label));
     }
+  }
+}
+
+template <typename Counts>
+RateDifference difference(const EvaluationSummary& baseline, const EvaluationSummary& other, Counts counts) {
+  std::vector<PairedCounts> pairs;
+  std::vector<std::string> sessions;
+  for (std::size_t i = 0; i < baseline.trials.size(); ++i) {
     pairs.push_back(counts(baseline.trials[i], other.trials[i]));
     sessions.push_back(baseline.trials[i].session());
   }
@@ -37,6 +43,7 @@ RateDifference difference(const EvaluationSummary& baseline, const EvaluationSum
 void set_against(const MethodOutcome& baseline, ComparedMethod& method, const RunContext& context) {
   const EvaluationSummary& a = baseline.evaluation;
   const EvaluationSummary& b = method.outcome.evaluation;
+  require_same_trials(a, b);
   if (a.per && b.per) {
     method.per_difference = difference(a, b, [](const TrialScore& x, const TrialScore& y) {
       return PairedCounts{x.distance, y.distance, x.true_length};
@@ -48,6 +55,7 @@ void set_against(const MethodOutcome& baseline, ComparedMethod& method, const Ru
     });
   }
   method.logits = compare_logits(baseline.logits, method.outcome.logits, context);
+  method.changes = find_changes(baseline, method.outcome, context);
 }
 
 }  // namespace

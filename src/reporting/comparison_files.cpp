@@ -7,6 +7,7 @@
 #include "brainquant/version.h"
 #include "evaluation/json_values.h"
 #include "io/csv.h"
+#include "reporting/changes_report.h"
 #include "reporting/metrics.h"
 #include "support/atomic_file.h"
 
@@ -133,6 +134,7 @@ std::string comparison_json(const Comparison& comparison, const std::vector<Metr
     entry["wer_difference"] = json_of(method.wer_difference, method.outcome);
     entry["per_and_wer_disagree"] = method.per_and_wer_disagree();
     entry["logits"] = json_of(method.logits);
+    entry["changes"] = json_of(method.changes);
     if (method.outcome.succeeded) entry["metrics"] = values_of(method, metrics);
     json["methods"].push_back(std::move(entry));
   }
@@ -143,6 +145,7 @@ void write_comparison(const Comparison& comparison, const std::filesystem::path&
   write_file_atomically(folder / "comparison.md", comparison_markdown(comparison));
   write_file_atomically(folder / "comparison.csv", comparison_csv(comparison));
   write_file_atomically(folder / "comparison.json", comparison_json(comparison));
+  write_file_atomically(folder / "comparison_changes.md", comparison_changes_markdown(comparison));
 }
 
 void write_experiment(const MethodOutcome& outcome, const std::filesystem::path& path) {

@@ -4,6 +4,7 @@
 
 #include "brainquant/reporting/comparison_report.h"
 #include "brainquant/reporting/evaluation_text.h"
+#include "reporting/changes_report.h"
 #include "reporting/metrics.h"
 #include "reporting/text_table.h"
 
@@ -68,6 +69,7 @@ std::vector<std::string> facts(const Comparison& comparison) {
   }
   for (const ComparedMethod& method : comparison.methods) {
     if (method.per_and_wer_disagree()) lines.push_back("warning: " + disagreement_text(method));
+    if (method.changes) lines.push_back(changes_line(method));
     const double core_share = method.outcome.evaluation.timing.core_share;
     if (method.outcome.succeeded && core_share < kLeastCoreShare) {
       lines.push_back(
@@ -112,6 +114,7 @@ std::string comparison_markdown(const Comparison& comparison, const std::vector<
   }
   text += "\n## Cost\n\n" + table_markdown(MetricTable::cost, comparison, metrics);
   text += examples_markdown(comparison);
+  text += "\nWhich words and phonemes changed: [comparison_changes.md](comparison_changes.md).\n";
   return text;
 }
 

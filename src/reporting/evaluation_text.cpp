@@ -71,20 +71,25 @@ std::string training_per_text(double val_per) {
       100 * val_per);
 }
 
-std::string example_text(const SentenceExample& example) {
-  std::string truth, prediction;
-  for (const AlignedWords& column : example.words) {
+std::string aligned_text(const std::vector<AlignedWords>& words, const std::string& first, const std::string& second) {
+  const std::size_t name_width = std::max(first.size(), second.size());
+  std::string above = fmt::format("  {:<{}}", first, name_width);
+  std::string below = fmt::format("  {:<{}}", second, name_width);
+  for (const AlignedWords& column : words) {
     const std::size_t width = std::max(column.truth.size(), column.prediction.size());
     const bool wrong = column.truth != column.prediction;
     const auto cell = [&](const std::string& word) {
       return fmt::format(" {:<{}}", word.empty() ? std::string(width, '*') : wrong ? upper_case(word) : word, width);
     };
-    truth += cell(column.truth);
-    prediction += cell(column.prediction);
+    above += cell(column.truth);
+    below += cell(column.prediction);
   }
   const auto trimmed = [](std::string line) { return line.erase(line.find_last_not_of(' ') + 1); };
-  return fmt::format("{}\n{}\n{}\n", example.label, trimmed("  true     " + truth),
-                     trimmed("  predicted" + prediction));
+  return trimmed(above) + "\n" + trimmed(below) + "\n";
+}
+
+std::string example_text(const SentenceExample& example) {
+  return example.label + "\n" + aligned_text(example.words, "true", "predicted");
 }
 
 std::string evaluation_text(const EvaluationSummary& summary) {

@@ -1,9 +1,13 @@
 // All four programs end to end, against PyTorch's phonemes and plain Python's error rates.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "apps/program.h"
 #include "apps/study.h"
 #include "brainquant/language_model/wfst_language_model.h"
+#include "brainquant/scoring/error_rate.h"
 #include "io/csv.h"
 #include "io/hdf5_logits.h"
 
@@ -316,6 +320,65 @@ TEST(Smoke, ComparisonOfAllMethodsAndItsResume) {
                 .exit_code,
             0);
   EXPECT_EQ(reused(), (std::vector<bool>{true, true, true, false, false}));
+}
+
+// The list against the results files that the comparison is made of.
+TEST(Smoke, ComparisonSaysWhichWordsAndPhonemesChanged) {
+  const ScratchFolder scratch;
+  const fs::path lm_dir = std::string(BRAINQUANT_FIXTURES) + "/wfst/case1";
+  const ProgramResult run =
+      run_program("test_all_quantization_methods",
+                  std::vector<std::string>{"--model_path", kModel, "--output_dir", scratch.path().string(), "--methods",
+                                           "dynamic_qint4", "--lm", "wfst", "--lm_dir", lm_dir.string(), "--lm_preset",
+                                           "published"} +
+                      data_flags(),
+                  scratch.path());
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  const fs::path results = scratch / "quantization_results";
+  const nlohmann::json comparison = json_in(results / "comparison.json");
+  const nlohmann::json& changes = comparison["methods"][1]["changes"];
+  const CsvTable before(results / "fp32_val.csv");
+  const CsvTable after(results / "dynamic_qint4_val.csv");
+  std::int64_t differ = 0;
+  for (std::size_t i = 0; i < before.rows().size(); ++i) {
+    const std::size_t column = before.column("pred_sentence");
+    differ += normalize_sentence(before.rows()[i].fields[column]) != normalize_sentence(after.rows()[i].fields[column]);
+  }
+  EXPECT_EQ(changes["trials"], 18);
+  EXPECT_EQ(changes["words_differ"], differ);
+  EXPECT_GE(changes["phonemes_differ"], 1);
+  const std::string line = "dynamic_qint4: " + std::to_string(differ) + " of 18 sentences differ from fp32's";
+  EXPECT_NE(run.out.find(line), std::string::npos) << run.out;
+  EXPECT_NE(bytes_of(results / "comparison_changes.md").find("\n" + line), std::string::npos);
+
+  LogitsFileReader logits(results / "logits/fp32_val.h5");
+  LogitsFileReader other_logits(results / "logits/dynamic_qint4_val.h5");
+  WfstLanguageModel language_model(lm_dir, WfstOptions::preset("published"));
+  for (const auto& trial : changes["listed"]) {
+    SCOPED_TRACE(trial["label"].get<std::string>());
+    const StoredLogits a = logits.read(trial["label"]);
+    const StoredLogits b = other_logits.read(trial["label"]);
+    double widest = -1;
+    for (std::int64_t step = 0; step < a.steps; ++step) {
+      const float* row = a.values.data() + step * a.classes;
+      const float* other = b.values.data() + step * b.classes;
+      const auto x = std::max_element(row, row + a.classes) - row;
+      const auto y = std::max_element(other, other + b.classes) - other;
+      double sum = 0;
+      for (std::int64_t c = 0; c < a.classes; ++c) sum += std::exp(static_cast<double>(row[c]));
+      if (x != y) widest = std::max(widest, std::log(std::exp(row[x]) / sum) - std::log(std::exp(row[y]) / sum));
+    }
+    if (widest < 0) {
+      EXPECT_TRUE(trial["widest_flip"].is_null());
+    } else {
+      EXPECT_NEAR(trial["widest_flip"]["margin"], widest, 1e-5);
+    }
+    const auto candidates = language_model.decode({a.values.data(), a.steps, a.classes}, {});
+    ASSERT_EQ(trial["sentence_margin"].is_null(), candidates.size() < 2);
+    if (candidates.size() > 1) {
+      EXPECT_NEAR(trial["sentence_margin"], candidates[0].total - candidates[1].total, 1e-9);
+    }
+  }
 }
 
 TEST(Smoke, ExperimentIsOneLineAndJson) {

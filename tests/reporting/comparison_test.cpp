@@ -9,9 +9,9 @@
 #include "brainquant/reporting/evaluation_text.h"
 #include "brainquant/support/error.h"
 #include "io/csv.h"
-#include "io/hdf5_logits.h"
 #include "io/scratch_folder.h"
 #include "reporting/metrics.h"
+#include "reporting/small_logits.h"
 #include "reporting/text_table.h"
 
 namespace brainquant {
@@ -19,15 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-void write_logits(const fs::path& path, const std::vector<std::vector<float>>& trials, std::int64_t classes) {
-  LogitsFileWriter writer(path);
-  for (std::size_t i = 0; i < trials.size(); ++i) {
-    const auto steps = static_cast<std::int64_t>(trials[i].size()) / classes;
-    writer.write(
-        {"s", "trial_" + std::to_string(i), 1, static_cast<std::int64_t>(i), steps, classes, trials[i].data()});
-  }
-  writer.flush();
-}
+using testing::write_logits;
 
 TEST(ExampleText, HandWorked) {
   const SentenceExample example{"s/trial_0003", {{"i", "i"}, {"", "knead"}, {"need", "the"}, {"water", ""}}};
@@ -121,6 +113,7 @@ TEST_F(ComparisonTest, MethodsAreSetAgainstTheFirst) {
   const nlohmann::json json = nlohmann::json::parse(bytes_of(scratch_ / "out/comparison.json"));
   EXPECT_EQ(json["methods"][1]["per_difference"]["high"], 10);
   EXPECT_EQ(json["methods"][2]["succeeded"], false);
+  EXPECT_TRUE(json["methods"][1]["changes"].is_null());  // these evaluations hold no texts
   EXPECT_NE(bytes_of(scratch_ / "out/comparison.md").find("+5.00 [+0.00, +10.00]"), std::string::npos);
   EXPECT_NE(comparison_text(comparison).find("static_qint8 failed: a|b"), std::string::npos);
 }

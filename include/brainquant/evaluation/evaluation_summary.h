@@ -36,7 +36,7 @@ struct SentenceExample {
   std::vector<AlignedWords> words;
 };
 
-/// One trial's counts: what paired comparisons need.
+/// One trial's counts and texts: what paired comparisons need.
 struct TrialScore {
   std::string label;  // TrialId::label()
   std::string corpus;
@@ -47,6 +47,11 @@ struct TrialScore {
   std::int64_t distance_ctc = 0;
   std::int64_t true_words = 0;
   std::int64_t word_distance = 0;
+  // Files of earlier versions lack what follows.
+  std::string true_phonemes = {};              // names with single spaces between; "" in test
+  std::string true_sentence = {};              // as recorded; "" in test
+  std::optional<std::string> sentence = {};    // the language model's, as it came
+  std::optional<double> sentence_margin = {};  // of its score above the second best candidate's
 
   std::string session() const { return label.substr(0, label.find('/')); }
 };

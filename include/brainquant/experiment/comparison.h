@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "brainquant/experiment/changes.h"
 #include "brainquant/experiment/experiment.h"
 #include "brainquant/scoring/bootstrap.h"
 
@@ -30,6 +31,7 @@ struct ComparedMethod {
   std::optional<RateDifference> per_difference;  // points; none for test
   std::optional<RateDifference> wer_difference;  // points; none without a language model
   std::optional<LogitsDifference> logits;
+  std::optional<MethodChanges> changes = {};  // none, too, of results that an earlier version left without their texts
 
   /// PER is clearly better (or worse) than the baseline's and WER clearly the other way round, by clear_side_of().
   bool per_and_wer_disagree() const;
