@@ -58,6 +58,26 @@ void set_against(const MethodOutcome& baseline, ComparedMethod& method, const Ru
   method.changes = find_changes(baseline, method.outcome, context);
 }
 
+// A method with the scales that were tuned for the baseline, and then with its own if those are asked for.
+MethodOutcome run_with_scales_of(const MethodOutcome& baseline, const ExperimentOptions& options, const Method& method,
+                                 const RunLock& lock, const ProgramRunner& programs, const RunContext& context) {
+  MethodOutcome outcome;
+  if (!baseline.succeeded) {
+    outcome.name = method.name();
+    outcome.problem = fmt::format("not done: {}, whose language-model scales it is to have, failed", baseline.name);
+    return outcome;
+  }
+  ExperimentOptions shared = options;
+  shared.language_model = options.language_model.with(baseline.evaluation.lm_scales.value());
+  outcome = run_method(shared, method, lock, programs, context);
+  if (!outcome.succeeded || !options.tune_lm_each) return outcome;
+  const MethodOutcome own = run_with_own_scales(options, method, lock, programs, context);
+  outcome.succeeded = own.succeeded;
+  outcome.problem = own.problem;
+  if (own.succeeded) outcome.own_scales = own.evaluation;
+  return outcome;
+}
+
 }  // namespace
 
 bool ComparedMethod::per_and_wer_disagree() const {
@@ -156,7 +176,10 @@ Comparison run_comparison(const ExperimentOptions& given, const std::vector<Meth
     context.cancel.check();
     context.progress.update("methods", static_cast<std::int64_t>(outcomes.size()), total);
     locks.push_back(lock_method(options, method, context));
-    outcomes.push_back(run_method(options, method, locks.back(), programs, context));
+    const bool shares_scales = options.language_model.tunes() && !outcomes.empty();
+    outcomes.push_back(shares_scales
+                           ? run_with_scales_of(outcomes.front(), options, method, locks.back(), programs, context)
+                           : run_method(options, method, locks.back(), programs, context));
   }
   context.progress.update("methods", total, total);
   Comparison comparison = compare_methods(std::move(outcomes), options, context);

@@ -40,8 +40,8 @@ ordered_json json_of(const std::optional<LogitsDifference>& logits) {
 }
 
 // The evaluation's own JSON without its trials, which stay in that file.
-ordered_json evaluation_of(const MethodOutcome& outcome) {
-  ordered_json json = ordered_json::parse(evaluation_json(outcome.evaluation));
+ordered_json evaluation_of(const EvaluationSummary& evaluation) {
+  ordered_json json = ordered_json::parse(evaluation_json(evaluation));
   json.erase("trials");
   return json;
 }
@@ -63,7 +63,8 @@ ordered_json json_of(const MethodOutcome& outcome) {
                    {"csv", outcome.csv.string()},
                    {"logits", outcome.logits.string()},
                    {"log", outcome.log.string()}};
-  json["evaluation"] = evaluation_of(outcome);
+  json["evaluation"] = evaluation_of(outcome.evaluation);
+  if (outcome.own_scales) json["own_scales"] = evaluation_of(*outcome.own_scales);
   return json;
 }
 

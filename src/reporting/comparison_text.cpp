@@ -66,6 +66,8 @@ std::vector<std::string> facts(const Comparison& comparison) {
     lines.push_back("checkpoint " + any->model.source_sha256);
     if (any->model.val_per) lines.push_back(training_per_text(*any->model.val_per));
     if (!any->language_model.empty()) lines.push_back("sentences by " + any->language_model);
+    const EvaluationSummary& baseline = comparison.methods.front().outcome.evaluation;
+    if (baseline.lm_tuning && baseline.lm_scales) lines.push_back(tuned_text(baseline));
   }
   for (const ComparedMethod& method : comparison.methods) {
     if (method.per_and_wer_disagree()) lines.push_back("warning: " + disagreement_text(method));

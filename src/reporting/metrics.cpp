@@ -30,6 +30,15 @@ MetricValue verdict(const std::optional<RateDifference>& difference, const Compa
   return verdict_text(verdict_of(*difference), method.outcome.evaluation.trials.size());
 }
 
+MetricValue part(const std::optional<LmScales>& scales, double LmScales::*member) {
+  return scales ? MetricValue((*scales).*member) : MetricValue();
+}
+
+MetricValue own_scale(const ComparedMethod& method, double LmScales::*member) {
+  const auto& own = method.outcome.own_scales;
+  return own ? part(own->lm_scales, member) : MetricValue();
+}
+
 MetricValue disagreement(const ComparedMethod& method) {
   if (!method.per_difference || !method.wer_difference) return {};
   if (!method.per_and_wer_disagree()) return "none";
@@ -298,6 +307,24 @@ std::vector<Metric> make_metrics() {
        .title = "WER",
        .align = TextTable::Align::left},
       {.key = "per_wer_disagreement", .unit = "", .value = disagreement},
+      {.key = "acoustic_scale",
+       .unit = "",
+       .value = [](M m) { return part(evaluation(m).lm_scales, &LmScales::acoustic_scale); }},
+      {.key = "blank_penalty",
+       .unit = "",
+       .value = [](M m) { return part(evaluation(m).lm_scales, &LmScales::blank_penalty); }},
+      {.key = "wer_own_scales",
+       .unit = "%",
+       .better = Better::lower,
+       .value = [](M m) { return m.outcome.own_scales ? rate(m.outcome.own_scales->wer) : MetricValue(); },
+       .table = MetricTable::accuracy,
+       .applies = MetricApplies::with_own_scales,
+       .place = 75,
+       .title = "WER % own scales",
+       .form = "{:.2f}",
+       .note = "WER own scales is with language-model scales tuned for the method; all else is with fp32's."},
+      {.key = "own_acoustic_scale", .unit = "", .value = [](M m) { return own_scale(m, &LmScales::acoustic_scale); }},
+      {.key = "own_blank_penalty", .unit = "", .value = [](M m) { return own_scale(m, &LmScales::blank_penalty); }},
   };
 }
 
@@ -311,6 +338,10 @@ bool applies(const Metric& metric, const Comparison& comparison) {
       const EvaluationSummary* any = comparison.any_evaluation();
       return any != nullptr && any->wer.has_value();
     }
+    case MetricApplies::with_own_scales:
+      return std::any_of(comparison.methods.begin(), comparison.methods.end(), [](const ComparedMethod& method) {
+        return method.outcome.own_scales && method.outcome.own_scales->wer;
+      });
   }
   return false;
 }

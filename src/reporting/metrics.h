@@ -24,7 +24,7 @@ const char* name_of(Better better);  // "lower", "higher", "neither"
 enum class MetricTable { accuracy, sureness, cost, files_only };
 
 /// When a metric's column stands in text and Markdown.
-enum class MetricApplies { always, with_truth, with_words };
+enum class MetricApplies { always, with_truth, with_words, with_own_scales };
 
 struct Metric {
   std::string key;   // CSV's column and JSON's field

@@ -381,6 +381,76 @@ TEST(Smoke, ComparisonSaysWhichWordsAndPhonemesChanged) {
   }
 }
 
+// All methods have fp32's scales; with --tune_lm_each each is evaluated once more with its own.
+TEST(Smoke, ComparisonTunesTheLanguageModelForFp32AndForEachMethod) {
+  const ScratchFolder scratch;
+  const std::vector<std::string> data = {"--data_dir", (study_folder() / "tuning").string(), "--csv_path",
+                                         (study_folder() / "corpora.csv").string()};
+  const std::vector<std::string> words = {
+      "--lm",      "wfst", "--lm_dir",    std::string(BRAINQUANT_FIXTURES) + "/wfst/case1",
+      "--threads", "1",    "--beam",      "8",
+      "--tune_lm", "6",    "--lm_preset", "published"};
+  const std::vector<std::string> flags =
+      std::vector<std::string>{"--model_path",          kModel,      "--output_dir",
+                               scratch.path().string(), "--methods", "dynamic_qint4"} +
+      data + words;
+  const std::vector<std::string> each = {"--tune_lm_each"};
+  const ProgramResult run = run_program("test_all_quantization_methods", flags + each, scratch.path());
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_NE(run.out.find("WER % own scales"), std::string::npos) << run.out;
+  EXPECT_NE(run.out.find("language model tuned for fp32 on 6 trials of train"), std::string::npos) << run.out;
+  const fs::path results = scratch / "quantization_results";
+  const nlohmann::json methods = json_in(results / "comparison.json")["methods"];
+  const nlohmann::json& fp32 = methods[0]["evaluation"];
+  const nlohmann::json& shared = methods[1]["evaluation"];
+  const nlohmann::json& own = methods[1]["own_scales"];
+  EXPECT_EQ(fp32["lm_tuning"]["count"], 6);
+  EXPECT_EQ(shared["lm_scales"], fp32["lm_scales"]);
+  EXPECT_TRUE(shared["lm_tuning"].is_null());
+  EXPECT_EQ(own["lm_tuning"]["trials"], fp32["lm_tuning"]["trials"]);
+  EXPECT_EQ(methods[1]["metrics"]["wer_own_scales"], own["wer"]["total"]["rate"]);
+
+  // The same by evaluate_quantized_model alone.
+  const std::string file = (scratch / "quantized_dynamic_qint4/checkpoint/quantized_model.pt").string();
+  const fs::path json = scratch / "alone.json";
+  const ProgramResult alone = run_program(
+      "evaluate_quantized_model",
+      std::vector<std::string>{"--model_path", file, "--output_json", json.string()} + data + words, scratch.path());
+  ASSERT_EQ(alone.exit_code, 0) << alone.err;
+  EXPECT_EQ(alone.out.rfind("WER %, acoustic_scale", 0), 0U) << alone.out;
+  EXPECT_EQ(json_in(json)["lm_tuning"], own["lm_tuning"]);
+  EXPECT_EQ(json_in(json)["lm_scales"], own["lm_scales"]);
+  EXPECT_EQ(json_in(json)["wer"], own["wer"]);
+
+  // All is reused, and the shared results serve a run without --tune_lm_each.
+  const ProgramResult again = run_program("test_all_quantization_methods", flags + each, scratch.path());
+  EXPECT_EQ(again.err.find(": evaluating"), std::string::npos) << again.err;
+  EXPECT_NE(again.err.find("dynamic_qint4 with its own scales: finished by an earlier run"), std::string::npos);
+  const ProgramResult without = run_program("test_all_quantization_methods", flags, scratch.path());
+  EXPECT_EQ(without.err.find(": evaluating"), std::string::npos) << without.err;
+  EXPECT_EQ(without.out.find("own scales"), std::string::npos) << without.out;
+  EXPECT_FALSE(json_in(results / "comparison.json")["methods"][1].contains("own_scales"));
+}
+
+TEST(Smoke, TuningIsRefusedWhereItMakesNoSense) {
+  const ScratchFolder scratch;
+  const std::vector<std::string> wfst = {"--lm", "wfst", "--lm_dir", std::string(BRAINQUANT_FIXTURES) + "/wfst/case1"};
+  for (const std::vector<std::string>& more :
+       {wfst + std::vector<std::string>{"--tune_lm", "3", "--eval_type", "train"},
+        wfst + std::vector<std::string>{"--tune_lm", "3", "--blank_penalty", "9"},
+        std::vector<std::string>{"--tune_lm", "3"}}) {
+    const ProgramResult run = evaluate_in(scratch, kModel, more);
+    EXPECT_EQ(run.exit_code, 2) << run.err;
+    EXPECT_EQ(run.errors().size(), 1U) << run.err;
+  }
+  const ProgramResult run = run_program(
+      "test_all_quantization_methods",
+      std::vector<std::string>{"--model_path", kModel, "--output_dir", scratch.path().string(), "--tune_lm_each"} +
+          data_flags() + wfst,
+      scratch.path());
+  EXPECT_EQ(run.exit_code, 2) << run.err;
+}
+
 TEST(Smoke, ExperimentIsOneLineAndJson) {
   const ScratchFolder scratch;
   const ProgramResult run =

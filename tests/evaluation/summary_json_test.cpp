@@ -49,6 +49,8 @@ EvaluationSummary one_trial() {
   summary.per_ctc = per;
   summary.language_model = "wfst";
   summary.language_model_seconds = 0.5;
+  summary.lm_scales = LmScales{0.5, 8};
+  summary.lm_tuning = LmTuning{{"s/u"}, 4, {{{0.5, 8}, 1}}};
   GroupedErrorRate wer;
   wer.total = {1, 2};
   wer.edits = {0, 1, 0};
@@ -155,6 +157,24 @@ constexpr const char* kOneTrial = R"({
   },
   "language_model": "wfst",
   "language_model_seconds": 0.5,
+  "lm_scales": {
+    "acoustic_scale": 0.5,
+    "blank_penalty": 8.0
+  },
+  "lm_tuning": {
+    "count": 1,
+    "trials": [
+      "s/u"
+    ],
+    "true_words": 4,
+    "tried": [
+      {
+        "acoustic_scale": 0.5,
+        "blank_penalty": 8.0,
+        "word_distance": 1
+      }
+    ]
+  },
   "wer": {
     "total": {
       "rate": 50.0,
@@ -268,6 +288,8 @@ TEST(SummaryJson, FieldsThatWereAddedToTheVersionMayBeMissing) {
                                                            "/run_key"_json_pointer,
                                                            "/options"_json_pointer,
                                                            "/worst_sentences"_json_pointer,
+                                                           "/lm_scales"_json_pointer,
+                                                           "/lm_tuning"_json_pointer,
                                                            "/model/args_sha256"_json_pointer,
                                                            "/model/quantization"_json_pointer,
                                                            "/timing/model_ms_p10"_json_pointer,
@@ -285,6 +307,7 @@ TEST(SummaryJson, FieldsThatWereAddedToTheVersionMayBeMissing) {
   const EvaluationSummary read = read_evaluation_json(scratch / "a.json");
   EXPECT_EQ(read.git_commit, "");
   EXPECT_TRUE(read.worst_sentences.empty());
+  EXPECT_FALSE(read.lm_scales || read.lm_tuning);
   EXPECT_EQ(read.timing.core_share, 1);
   EXPECT_EQ(read.timing.model_seconds, 0.5);
   EXPECT_FALSE(read.trials.at(0).sentence || read.trials[0].sentence_margin);

@@ -163,6 +163,7 @@ Comparison everything_measured() {
   e.per = e.per_ctc = rate;
   rate.total = {1, 8};
   e.wer = rate;
+  e.lm_scales = LmScales{0.5, 8};
   e.engine = "libtorch";
   e.instructions = "avx2";
   e.threads = 2;
@@ -175,6 +176,9 @@ Comparison everything_measured() {
   other.name = "dynamic_qint8";
   other.evaluation.model.bytes = 1'000'000;
   other.evaluation.step = StepReport{{3, 0.25, 0.5, 1}, {3, 0.25, 0.25, 0.25}, 80};
+  other.own_scales = other.evaluation;
+  other.own_scales->wer->total = {2, 8};
+  other.own_scales->lm_scales = LmScales{0.25, 16};
   MethodOutcome failed;
   failed.name = "static_qint8";
   failed.problem = "no data";
@@ -202,19 +206,21 @@ TEST(ComparisonReport, ColumnsAndValuesAreThoseWrittenOutByHand) {
             "real_time_factor,step_p50_ms,step_p99_ms,step_max_ms,peak_memory_bytes,engine,instructions,threads,"
             "model_ms_p10,model_ms_p50,model_ms_p90,core_share,per_sessions_low,per_sessions_high,"
             "per_better_probability,per_verdict,wer_sessions_low,wer_sessions_high,wer_better_probability,wer_verdict,"
-            "per_wer_disagreement,problem\n"
+            "per_wer_disagreement,acoustic_scale,blank_penalty,wer_own_scales,own_acoustic_scale,own_blank_penalty,"
+            "problem\n"
             "fp32,yes,4000000,1,25,25,,,,12.5,,,,,,250,500,0.0625,,,,12500000,libtorch,avx2,2,1.5,2.5,3.5,1,"
-            ",,,,,,,,,\n"
+            ",,,,,,,,,0.5,8,,,,\n"
             "dynamic_qint8,yes,1000000,4,25,25,5,-1.25,10,12.5,-0.5,-1,2,40.5,99.5,250,500,0.0625,0.25,0.5,1,"
             "12500000,libtorch,avx2,2,1.5,2.5,3.5,1,-2.5,12.5,0.125,can't tell with 2 trials,-0.25,0.25,0.75,"
-            "can't tell with 2 trials,none,\n"
-            "static_qint8,no,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,no data\n");
+            "can't tell with 2 trials,none,0.5,8,25,0.25,16,\n"
+            "static_qint8,no,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,no data\n");
   const std::string text = comparison_text(comparison);
   EXPECT_EQ(
       without_alignment(text.substr(0, text.find("2 trials (val)"))),
-      "method MB ratio PER % PER - fp32 [95 %] PER ctc % WER % WER - fp32 [95 %] logits dB argmax %\n"
-      "fp32 4.0 1.00 25.00 - 25.00 12.50 - - -\n"
-      "dynamic_qint8 1.0 4.00 25.00 +5.00 [-1.25, +10.00] 25.00 12.50 -0.50 [-1.00, +2.00] 40.5 99.50\n"
+      "method MB ratio PER % PER - fp32 [95 %] PER ctc % WER % WER - fp32 [95 %] WER % own scales logits dB argmax "
+      "%\n"
+      "fp32 4.0 1.00 25.00 - 25.00 12.50 - - - -\n"
+      "dynamic_qint8 1.0 4.00 25.00 +5.00 [-1.25, +10.00] 25.00 12.50 -0.50 [-1.00, +2.00] 25.00 40.5 99.50\n"
       "static_qint8 failed\n"
       "method PER - fp32 by sessions P(PER better) PER WER - fp32 by sessions P(WER better) WER\n"
       "fp32 - - - - - -\n"
@@ -330,6 +336,7 @@ TEST(ComparisonReport, WithoutTruthThereAreNoErrorRates) {
     method.outcome.evaluation.per.reset();
     method.outcome.evaluation.per_ctc.reset();
     method.outcome.evaluation.wer.reset();
+    method.outcome.own_scales.reset();
     method.per_difference.reset();
     method.wer_difference.reset();
   }

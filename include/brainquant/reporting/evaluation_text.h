@@ -15,6 +15,9 @@ std::string example_text(const SentenceExample& example);
 /// there is none.
 std::string aligned_text(const std::vector<AlignedWords>& words, const std::string& first, const std::string& second);
 
+/// Which scales --tune_lm found; of an evaluation with `lm_tuning`.
+std::string tuned_text(const EvaluationSummary& summary);
+
 /// What the training run measured (ModelFacts::val_per), and how far it can be compared.
 std::string training_per_text(double val_per);
 
