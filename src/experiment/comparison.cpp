@@ -71,10 +71,9 @@ MethodOutcome run_with_scales_of(const MethodOutcome& baseline, const Experiment
   shared.language_model = options.language_model.with(baseline.evaluation.lm_scales.value());
   outcome = run_method(shared, method, lock, programs, context);
   if (!outcome.succeeded || !options.tune_lm_each) return outcome;
-  const MethodOutcome own = run_with_own_scales(options, method, lock, programs, context);
-  outcome.succeeded = own.succeeded;
-  outcome.problem = own.problem;
-  if (own.succeeded) outcome.own_scales = own.evaluation;
+  MethodOutcome own = run_with_own_scales(options, method, lock, programs, context);
+  if (!own.succeeded) return own;
+  outcome.own_scales = std::move(own.evaluation);
   return outcome;
 }
 
