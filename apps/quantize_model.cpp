@@ -41,8 +41,8 @@ int main(int argc, char** argv) {
   program.add_flags = [&](CLI::App& parser) {
     app::add_flags(parser, list_options(job));
     app::add_flags(parser, list_options(budget));
-    app::add_flags(parser,
-                   list_options(words).without({"skip_lm", "redis_host", "redis_port", "redis_db", "lm_timeout"}));
+    app::add_flags(parser, list_options(words).without(
+                               {"skip_lm", "redis_host", "redis_port", "redis_db", "lm_timeout", "tune_lm"}));
   };
   program.run = [&](const CLI::App& parser, const RunContext& context) {
     budget.validate(job.options, words);

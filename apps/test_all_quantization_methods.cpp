@@ -31,6 +31,9 @@ int main(int argc, char** argv) {
     OptionList choice;
     choice.add("methods", methods,
                "Compared with fp32: documented, all (with 4 bits), or methods by name, comma-separated");
+    choice.add(
+        "tune_lm_each", options.tune_lm_each,
+        "With --tune_lm, which tunes for fp32 and shares the scales: tune for each method too, and show both WERs");
     app::add_flags(parser, choice);
     app::add_flags(parser, list_options(common).without({"quantization_type", "dtype", "weight_granularity", "bits"}));
     app::add_flags(parser, list_options(sensitivity));

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What the four methods must reach, measured on a checkpoint and data of your own and judged by PyTorch's answers.
 
-    acceptance.py MODEL DATA CSV [--threads N] [--bin FOLDER] [--work FOLDER] [--only PART ...]
+    acceptance.py MODEL DATA CSV [--threads N] [--bin FOLDER] [--work FOLDER] [--lm_dir FOLDER] [--only PART ...]
 
 MODEL: folder with checkpoint/args.yaml and checkpoint/best_checkpoint, which is trusted (PyTorch itself unpickles it). DATA: folder
 of sessions. CSV: the description of its blocks. Exit code 1 if a line of the table fails.
@@ -17,13 +17,14 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
 import bad_input  # noqa: E402
+import bits  # noqa: E402
 import costs  # noqa: E402
 import quality  # noqa: E402
 from programs import Programs  # noqa: E402
 from table import Table  # noqa: E402
 from torch_side import TorchDecoder  # noqa: E402
 
-PARTS = ["quality", "speed", "memory", "quantize", "bad_input"]
+PARTS = ["quality", "speed", "memory", "quantize", "bits", "bad_input"]
 
 
 def main():
@@ -36,6 +37,7 @@ def main():
     parser.add_argument("--work", type=Path, default=None, help="parent of the folder that everything is made in, then removed")
     parser.add_argument("--timed_trials", type=int, default=96)
     parser.add_argument("--rounds", type=int, default=3, help="of the interleaved timing")
+    parser.add_argument("--lm_dir", type=Path, default=None, help="decoding graph: the budget of part `bits` is then one of words")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     args = parser.parse_args()
 
@@ -56,6 +58,9 @@ def main():
             costs.memory(table, programs, decoder, {"fp32": args.model, **files}, data, csv_path, work)
         if "quantize" in args.only:
             costs.quantizing(table, programs, decoder, args.model, data, csv_path, work)
+        if "bits" in args.only:
+            bits.judge(table, programs, args.model, decoder.answers(data), files["static_per_channel_qint8"].stat().st_size, data, csv_path,
+                       args.lm_dir, work / "bits")
         if "bad_input" in args.only:
             (work / "bad").mkdir()
             bad_input.judge(table, programs, args.model, data, csv_path, static, work / "bad")

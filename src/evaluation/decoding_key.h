@@ -30,6 +30,8 @@ RunKey decoding_key(const DecodingSettings& settings);
 /// language_model: LanguageModelOptions::fingerprint(), "" with skip_lm.
 RunKey words_key(const std::string& language_model_fingerprint);
 inline constexpr const char* kLanguageModelField = "language_model";
+/// With --tune_lm: data_fingerprint() of the train split, whose trials decide the language model's scales.
+inline constexpr const char* kTuningDataField = "lm_tuning_data_fingerprint";
 
 /// SHA-256 of a data set's fingerprint.
 std::string data_fingerprint(const Dataset& dataset);

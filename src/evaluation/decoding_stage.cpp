@@ -111,7 +111,7 @@ void decode_trials(const EvaluationOptions& options, EvaluatedModel& model, Data
   trial_times.finish(model.engine_options.gpu_number >= 0, context);
   if (words != nullptr) {  // the sentence stage has only to make the others, of an earlier run's trials
     for (const auto& [index, sentence] : words->sentences()) {
-      journal.add_sentence(index, options.language_model.fingerprint(), sentence.text, sentence.seconds);
+      journal.add_sentence(index, options.language_model.fingerprint(), sentence);
     }
   }
   if (options.streaming && !step_times.work.empty()) summary.step = report_of(step_times, model.config);

@@ -115,6 +115,10 @@ void list_fields(Fields& fields, OfStruct<Fields, TrialScore>& trial) {
   fields("distance_ctc", trial.distance_ctc);
   fields("true_words", trial.true_words);
   fields("word_distance", trial.word_distance);
+  fields.added_later("true_phonemes", trial.true_phonemes);
+  fields.added_later("true_sentence", trial.true_sentence);
+  fields.added_later("sentence", trial.sentence);
+  fields.added_later("sentence_margin", trial.sentence_margin);
 }
 
 template <typename Fields>
@@ -122,6 +126,26 @@ void list_fields(Fields& fields, OfStruct<Fields, SentenceExample>& example) {
   fields("label", example.label);
   fields.column("truth", example.words, &AlignedWords::truth);
   fields.column("prediction", example.words, &AlignedWords::prediction);
+}
+
+template <typename Fields>
+void list_fields(Fields& fields, OfStruct<Fields, LmScales>& scales) {
+  fields("acoustic_scale", scales.acoustic_scale);
+  fields("blank_penalty", scales.blank_penalty);
+}
+
+template <typename Fields>
+void list_fields(Fields& fields, OfStruct<Fields, TriedScales>& tried) {
+  list_fields(fields, static_cast<OfStruct<Fields, LmScales>&>(tried));
+  fields("word_distance", tried.word_distance);
+}
+
+template <typename Fields>
+void list_fields(Fields& fields, OfStruct<Fields, LmTuning>& tuning) {
+  fields.derived("count", tuning.trials.size());
+  fields("trials", tuning.trials);
+  fields("true_words", tuning.true_words);
+  fields("tried", tuning.tried);
 }
 
 template <typename Fields>
@@ -151,12 +175,18 @@ void list_fields(Fields& fields, OfStruct<Fields, EvaluationSummary>& summary) {
   fields("per_ctc", summary.per_ctc);
   fields.text_or_null("language_model", summary.language_model);
   fields("language_model_seconds", summary.language_model_seconds);
+  fields.added_later("lm_scales", summary.lm_scales);
+  fields.added_later("lm_tuning", summary.lm_tuning);
   fields("wer", summary.wer);
   fields.added_later("worst_sentences", summary.worst_sentences);
   fields("timing", summary.timing);
   fields("step", summary.step);
   fields("peak_memory_bytes", summary.peak_memory_bytes);
   fields("trials", summary.trials);
+}
+
+double LmTuning::wer(const TriedScales& scales) const {
+  return true_words > 0 ? 100.0 * static_cast<double>(scales.word_distance) / static_cast<double>(true_words) : 0;
 }
 
 std::string evaluation_json(const EvaluationSummary& summary) {

@@ -9,6 +9,7 @@
 #include "evaluation/evaluation_outputs.h"
 #include "evaluation/journal.h"
 #include "evaluation/live_words.h"
+#include "evaluation/lm_tuning.h"
 #include "evaluation/machine.h"
 #include "evaluation/sentence_stage.h"
 #include "evaluation/summary_scores.h"
@@ -25,7 +26,7 @@ namespace {
 class Evaluation {
  public:
   Evaluation(const EvaluationOptions& options, const RunContext& context, const WordsListener& on_words)
-      : options_(options), context_(context), on_words_(on_words), outputs_(options) {}
+      : given_(options), options_(options), context_(context), on_words_(on_words), outputs_(options) {}
 
   EvaluationOutcome run();
 
@@ -35,6 +36,7 @@ class Evaluation {
   EvaluationOutcome run_to_the_end();
   void open_inputs();
   void open_journal();
+  void tune();
   RunKey decoding_key_of_this_run() const;
   std::unique_ptr<LiveWords> live_words() const;
   void describe();
@@ -42,13 +44,15 @@ class Evaluation {
   void add_sentences();
   std::vector<TrialResult> results() const;
 
-  const EvaluationOptions& options_;
+  const EvaluationOptions& given_;
+  EvaluationOptions options_;  // with the language model's scales once they are known
   const RunContext& context_;
   const WordsListener& on_words_;
   EvaluationOutputs outputs_;
   std::unique_ptr<LanguageModel> language_model_;
   EvaluatedModel model_;
   std::unique_ptr<Dataset> dataset_;
+  std::unique_ptr<Dataset> train_;  // for tuning
   std::unique_ptr<Journal> journal_;
   EvaluationSummary summary_;
 };
@@ -76,6 +80,9 @@ void Evaluation::open_inputs() {
   warm_up(*model_.engine);
   summary_.timing.load_seconds = seconds_since(start);
   dataset_ = std::make_unique<Dataset>(model_.config, options_.data, context_);
+  if (options_.language_model.tunes()) {
+    train_ = std::make_unique<Dataset>(model_.config, options_.data.train_split(), context_);
+  }
 }
 
 void Evaluation::open_journal() {
@@ -89,7 +96,7 @@ void Evaluation::open_journal() {
 void Evaluation::describe() {
   summary_.tool_version = kVersion;
   summary_.git_commit = git_commit();
-  EvaluationOptions options = options_;
+  EvaluationOptions options = given_;
   summary_.options = list_options(options).values();
   summary_.model = model_.facts;
   summary_.engine = model_.engine->name();
@@ -102,8 +109,32 @@ void Evaluation::describe() {
   summary_.data_fingerprint = data_fingerprint(*dataset_);
   summary_.run_key = decoding_key_of_this_run();
   summary_.run_key.add(words_key(options_.language_model.fingerprint()));
+  if (train_) summary_.run_key.set(kTuningDataField, data_fingerprint(*train_));
   summary_.for_testing = options_.data.leaves_trials_out();
   if (summary_.for_testing) context_.log.warning("for testing only: --sessions or --max_trials leave trials out");
+}
+
+// Scales that are found here are given ones from then on: the journal's sentences are known by them.
+void Evaluation::tune() {
+  const auto* embedded = dynamic_cast<const WfstLanguageModel*>(language_model_.get());
+  if (embedded == nullptr) return;
+  const auto scales_of = [](const WfstOptions& wfst) {
+    const auto shortest = [](float value) { return std::stod(fmt::format("{}", value)); };
+    return LmScales{shortest(wfst.acoustic_scale), shortest(wfst.blank_penalty)};
+  };
+  if (train_) {
+    context_.log.info(
+        fmt::format("tuning the language model on {} trials of the train split", *options_.language_model.tune_lm));
+    const TuningSettings settings{*options_.language_model.tune_lm, options_.batch_size, summary_.threads};
+    summary_.lm_tuning = tune_language_model(*embedded, *model_.engine, *train_, settings, context_);
+    const LmScales best = best_scales(*summary_.lm_tuning, scales_of(embedded->options()));
+    options_.language_model = options_.language_model.with(best);
+    language_model_ = std::make_unique<WfstLanguageModel>(*embedded, options_.language_model.wfst_options());
+    summary_.lm_scales = best;
+    train_.reset();
+  } else {
+    summary_.lm_scales = scales_of(embedded->options());
+  }
 }
 
 // None unless words can be had while a trial lasts and somebody wants them.
@@ -135,6 +166,7 @@ void Evaluation::add_sentences() {
 EvaluationOutcome Evaluation::run_to_the_end() {
   options_.validate();
   options_.language_model.name_unused(context_);
+  options_.language_model = options_.language_model.with_scales_read();
   std::error_code ignored;
   if (!fs::exists(outputs_.journal(), ignored)) outputs_.refuse_to_replace();  // before anything takes time
   if (!options_.language_model.skip_lm) language_model_ = make_language_model(options_.language_model);
@@ -143,6 +175,7 @@ EvaluationOutcome Evaluation::run_to_the_end() {
   outputs_.prepare();
   describe();
   open_journal();
+  tune();
   decode();
   score_trials(results(), options_.data.split, summary_);
   outputs_.write_logits(*journal_, context_);

@@ -55,16 +55,22 @@ void list_fields(Fields& fields, OfStruct<Fields, TrialLine>& line) {
 struct SentenceLine {
   std::size_t index = 0;
   std::string language_model;
-  std::string sentence;
-  double seconds = 0;
+  MadeSentence made;
 };
 
 template <typename Fields>
 void list_fields(Fields& fields, OfStruct<Fields, SentenceLine>& line) {
   fields("index", line.index);
   fields.bytes("language_model", line.language_model);
-  fields.bytes("sentence", line.sentence);
-  fields("seconds", line.seconds);
+  fields.bytes("sentence", line.made.text);
+  fields("seconds", line.made.seconds);
+  fields.added_later("margin", line.made.margin);
+}
+
+void take_sentence(TrialResult& trial, const MadeSentence& made) {
+  trial.sentence = made.text;
+  trial.sentence_margin = made.margin;
+  trial.language_model_seconds = made.seconds;
 }
 
 struct Header {
@@ -164,8 +170,7 @@ bool Journal::Impl::take_line(const ordered_json& line, std::size_t trial_count,
     const auto sentence = struct_of_json<SentenceLine>(line);
     const auto found = trials.find(sentence.index);
     if (found == trials.end()) return false;
-    found->second.language_model_seconds = sentence.seconds;
-    found->second.sentence = sentence.sentence;
+    take_sentence(found->second, sentence.made);
     made_by[found->first] = sentence.language_model;
     return true;
   }
@@ -253,12 +258,10 @@ void Journal::add(const std::vector<TrialResult>& results, const std::vector<Log
   for (const TrialResult& result : results) impl_->trials[result.index] = result;
 }
 
-void Journal::add_sentence(std::size_t index, const std::string& language_model, const std::string& sentence,
-                           double seconds) {
+void Journal::add_sentence(std::size_t index, const std::string& language_model, const MadeSentence& sentence) {
   TrialResult& trial = impl_->trials.at(index);
-  impl_->lines->append(line_of(json_of_fields(SentenceLine{index, language_model, sentence, seconds})));
-  trial.sentence = sentence;
-  trial.language_model_seconds = seconds;
+  impl_->lines->append(line_of(json_of_fields(SentenceLine{index, language_model, sentence})));
+  take_sentence(trial, sentence);
   impl_->made_by[index] = language_model;
 }
 
@@ -271,6 +274,7 @@ void Journal::keep_sentences_of(const std::string& language_model) {
   for (auto& [index, trial] : impl_->trials) {
     if (!trial.sentence || impl_->made_by[index] == language_model) continue;
     trial.sentence.reset();
+    trial.sentence_margin.reset();
     trial.language_model_seconds = 0;
   }
 }

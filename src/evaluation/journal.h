@@ -49,7 +49,7 @@ class Journal {
   /// Notes that results are about to be written to `path`, so that a run that goes on knows them for its own.
   void add_output(const std::filesystem::path& path);
   /// Adds what the language model made of a trial that is there already. Durable on return.
-  void add_sentence(std::size_t index, const std::string& language_model, const std::string& sentence, double seconds);
+  void add_sentence(std::size_t index, const std::string& language_model, const MadeSentence& sentence);
   /// Forgets sentences that another language model made.
   void keep_sentences_of(const std::string& language_model);
 

@@ -5,16 +5,20 @@
 
 #include <algorithm>
 #include <chrono>
+#include <nlohmann/json.hpp>
 
 #include "brainquant/language_model/wfst_language_model.h"
 #include "brainquant/support/error.h"
 #include "language_model/redis_language_model.h"
+#include "support/atomic_file.h"
 
 namespace brainquant {
 
 namespace fs = std::filesystem;
 
 namespace {
+
+constexpr std::size_t kMostScalesBytes = std::size_t{1} << 28;  // a results file may be long
 
 constexpr const char* kWithoutAServer = "--lm wfst --lm_dir DIR needs no server, --skip_lm no language model";
 
@@ -32,7 +36,7 @@ RedisOptions redis_options(const LanguageModelOptions& options) {
 const std::vector<std::string> kRedisOptions = {"redis_host", "redis_port", "redis_db", "lm_timeout"};
 
 std::vector<std::string> names_of_wfst_options() {
-  std::vector<std::string> names = {"lm_dir", "rescore_lm", "lm_preset"};
+  std::vector<std::string> names = {"lm_dir", "rescore_lm", "lm_preset", "tune_lm", "lm_scales"};
   WfstOptions wfst;
   const OptionList list = list_options(wfst);
   for (const Option& option : list.options()) names.push_back(option.name);
@@ -42,6 +46,19 @@ std::vector<std::string> names_of_wfst_options() {
 std::vector<std::string> arguments_of(const LanguageModelOptions& options, const std::vector<std::string>& names) {
   LanguageModelOptions copy = options;
   return list_options(copy).only(names).arguments();
+}
+
+LmScales read_lm_scales(const fs::path& path) {
+  const std::string text = read_file(path, kMostScalesBytes);
+  try {
+    const nlohmann::json json = nlohmann::json::parse(text);
+    const bool is_results = json.contains("schema");
+    const nlohmann::json& scales = is_results ? json.at("lm_scales") : json;
+    if (scales.is_null()) throw FormatError(path.string(), "lm_scales", "null", "results of --lm wfst");
+    return {scales.at("acoustic_scale").get<double>(), scales.at("blank_penalty").get<double>()};
+  } catch (const nlohmann::json::exception& problem) {
+    throw FormatError(path.string(), "", problem.what());
+  }
 }
 
 std::string state_of(const fs::path& path) {
@@ -89,6 +106,10 @@ OptionList list_options(LanguageModelOptions& options) {
   add_wfst("ctc_blank_skip_threshold", options.ctc_blank_skip_threshold);
   add_wfst("length_penalty", options.length_penalty);
   add_wfst("nbest", options.nbest);
+  add("tune_lm", options.tune_lm,
+      "wfst: find acoustic_scale and blank_penalty on N trials of the train split, by their word error rate");
+  add("lm_scales", options.lm_scales,
+      "wfst: take acoustic_scale and blank_penalty from this file, such as the --output_json of another run");
   return list;
 }
 
@@ -111,6 +132,33 @@ void LanguageModelOptions::validate() const {
   }
   if (lm_dir.empty()) throw UsageError("--lm wfst needs --lm_dir, a folder with TLG.fst and words.txt");
   wfst_options().validate();
+  if (tune_lm && *tune_lm < 1) throw UsageError(fmt::format("--tune_lm: found {}, expected at least 1", *tune_lm));
+  if (tune_lm && !lm_scales.empty()) throw UsageError("--tune_lm contradicts --lm_scales: both give the same options");
+  if ((tune_lm || !lm_scales.empty()) && (acoustic_scale || blank_penalty)) {
+    throw UsageError(fmt::format("{} gives acoustic_scale and blank_penalty: it contradicts {}",
+                                 tune_lm ? "--tune_lm" : "--lm_scales",
+                                 acoustic_scale ? "--acoustic_scale" : "--blank_penalty"));
+  }
+}
+
+LanguageModelOptions LanguageModelOptions::with(const LmScales& scales) const {
+  LanguageModelOptions options = *this;
+  options.tune_lm.reset();
+  options.lm_scales.clear();
+  options.acoustic_scale = scales.acoustic_scale;
+  options.blank_penalty = scales.blank_penalty;
+  return options;
+}
+
+LanguageModelOptions LanguageModelOptions::with_scales_read() const {
+  if (skip_lm || lm_scales.empty()) return *this;
+  const LanguageModelOptions options = with(read_lm_scales(lm_scales));
+  try {
+    options.validate();
+  } catch (const UsageError& problem) {
+    throw FormatError(lm_scales.string(), "", problem.what());
+  }
+  return options;
 }
 
 void LanguageModelOptions::name_unused(const RunContext& context) const {

@@ -1,8 +1,8 @@
 #include "evaluation/live_words.h"
 
 #include <utility>
-#include <vector>
 
+#include "evaluation/sentence_stage.h"
 #include "support/seconds_since.h"
 
 namespace brainquant {
@@ -30,10 +30,10 @@ void LiveWords::step(const float* logits, std::int64_t bins) {
 
 void LiveWords::end() {
   const SteadyClock::time_point start = SteadyClock::now();
-  const std::vector<SentenceCandidate> candidates = stream_.finish();
-  Sentence& sentence = sentences_[index_];
-  if (!candidates.empty()) sentence.text = candidates.front().sentence;
-  sentence.seconds += seconds_since(start);
+  MadeSentence& sentence = sentences_[index_];
+  const double seconds_before = sentence.seconds;
+  sentence = best_of(stream_.finish());
+  sentence.seconds = seconds_before + seconds_since(start);
   said_.words = sentence.text;
   said_.final = true;
   listener_(said_);

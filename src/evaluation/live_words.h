@@ -9,16 +9,12 @@
 #include "brainquant/evaluation/evaluator.h"
 #include "brainquant/language_model/wfst_language_model.h"
 #include "evaluation/pipeline.h"
+#include "evaluation/trial_result.h"
 
 namespace brainquant {
 
 class LiveWords final : public StreamWatcher {
  public:
-  struct Sentence {
-    std::string text;
-    double seconds = 0;  // in the language model
-  };
-
   /// Both must outlive it. Throws UsageError when the decoder's classes are not the language model's.
   LiveWords(const WfstLanguageModel& language_model, std::int64_t classes, const WordsListener& listener);
 
@@ -27,7 +23,7 @@ class LiveWords final : public StreamWatcher {
   void end() override;
 
   /// What the trials seen so far ended with, by index: what WfstLanguageModel::decode() says of the same logits.
-  const std::map<std::size_t, Sentence>& sentences() const { return sentences_; }
+  const std::map<std::size_t, MadeSentence>& sentences() const { return sentences_; }
 
  private:
   const WfstLanguageModel& language_model_;
@@ -35,7 +31,7 @@ class LiveWords final : public StreamWatcher {
   WfstStream stream_;
   std::size_t index_ = 0;  // of the trial
   WordsSoFar said_;
-  std::map<std::size_t, Sentence> sentences_;
+  std::map<std::size_t, MadeSentence> sentences_;
 };
 
 }  // namespace brainquant

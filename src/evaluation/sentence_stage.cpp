@@ -1,13 +1,10 @@
 #include "evaluation/sentence_stage.h"
 
-#include <atomic>
 #include <chrono>
-#include <exception>
 #include <mutex>
-#include <thread>
 #include <vector>
 
-#include "support/start_thread.h"
+#include "support/parallel_for.h"
 
 namespace brainquant {
 
@@ -27,32 +24,13 @@ class SentenceStage {
 
   void run(int threads) {
     context_.progress.update("sentences", done_, total_);
-    std::vector<std::jthread> others;
-    try {
-      for (int i = 1; i < threads; ++i) others.push_back(start_thread("making sentences", [this] { work(); }));
-    } catch (...) {
-      failed_ = true;  // those that were started need not go on
-      throw;
-    }
-    work();
-    for (std::jthread& other : others) other.join();
-    if (failure_) std::rethrow_exception(failure_);
+    parallel_for("making sentences", waiting_.size(), threads, [this](std::size_t at) {
+      context_.cancel.check();
+      ask(waiting_[at]);
+    });
   }
 
  private:
-  void work() {
-    try {
-      for (std::size_t at; (at = next_.fetch_add(1)) < waiting_.size() && !failed_;) {
-        context_.cancel.check();
-        ask(waiting_[at]);
-      }
-    } catch (...) {
-      const std::lock_guard lock(mutex_);
-      if (!failure_) failure_ = std::current_exception();
-      failed_ = true;
-    }
-  }
-
   void ask(std::size_t index) {
     const auto start = std::chrono::steady_clock::now();
     Logits logits;
@@ -64,7 +42,9 @@ class SentenceStage {
         language_model_.decode({logits.values.data(), logits.steps, logits.classes}, context_);
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     const std::lock_guard lock(mutex_);
-    journal_.add_sentence(index, maker_, candidates.empty() ? "" : candidates.front().sentence, seconds.count());
+    MadeSentence made = best_of(candidates);
+    made.seconds = seconds.count();
+    journal_.add_sentence(index, maker_, made);
     context_.progress.update("sentences", ++done_, total_);
   }
 
@@ -73,15 +53,19 @@ class SentenceStage {
   Journal& journal_;
   const RunContext& context_;
   std::vector<std::size_t> waiting_;
-  std::atomic<std::size_t> next_{0};
-  std::atomic<bool> failed_{false};
   std::mutex mutex_;  // of the journal and the rest below
   std::int64_t total_ = 0;
   std::int64_t done_ = 0;
-  std::exception_ptr failure_;
 };
 
 }  // namespace
+
+MadeSentence best_of(const std::vector<SentenceCandidate>& candidates) {
+  MadeSentence made;
+  if (!candidates.empty()) made.text = candidates[0].sentence;
+  if (candidates.size() > 1) made.margin = candidates[0].total - candidates[1].total;
+  return made;
+}
 
 void make_sentences(LanguageModel& language_model, const std::string& maker, int threads, Journal& journal,
                     const RunContext& context) {

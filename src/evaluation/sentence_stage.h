@@ -2,12 +2,17 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "brainquant/language_model/language_model.h"
 #include "brainquant/support/run_context.h"
 #include "evaluation/journal.h"
+#include "evaluation/trial_result.h"
 
 namespace brainquant {
+
+/// The best of a language model's candidates, without a time.
+MadeSentence best_of(const std::vector<SentenceCandidate>& candidates);
 
 /// Asks the language model for every trial that has no sentence of `maker` yet, on `threads` threads (1 if the model
 /// takes one trial at a time), and adds what it says to the journal. Throws what the model or the journal throws; all

@@ -1,6 +1,7 @@
 #include "evaluation/summary_scores.h"
 
 #include "evaluation/scores.h"
+#include "scoring/phonemes.h"
 
 namespace brainquant {
 
@@ -14,7 +15,11 @@ TrialScore score_of(const TrialResult& trial, bool labelled) {
   score.corpus = trial.corpus;
   score.bins = trial.bins;
   score.steps = trial.steps;
+  score.sentence = trial.sentence;
+  score.sentence_margin = trial.sentence_margin;
   if (!labelled) return score;
+  score.true_phonemes = phoneme_text(trial.true_phonemes);
+  score.true_sentence = trial.true_sentence;
   score.true_length = static_cast<std::int64_t>(trial.true_phonemes.size());
   score.distance = trial.phoneme_edits().distance();
   score.distance_ctc = trial.phoneme_edits_ctc().distance();

@@ -7,32 +7,43 @@
 
 #include "brainquant/support/error.h"
 #include "brainquant/version.h"
+#include "experiment/find_changes.h"
 #include "experiment/method_run.h"
 
 namespace brainquant {
 
 namespace {
 
-template <typename Counts>
-RateDifference difference(const EvaluationSummary& baseline, const EvaluationSummary& other, Counts counts) {
+void require_same_trials(const EvaluationSummary& baseline, const EvaluationSummary& other) {
   if (baseline.trials.size() != other.trials.size()) {
     throw WorkError(
         fmt::format("{} and {} were not evaluated on the same trials", baseline.model.method, other.model.method));
   }
-  std::vector<PairedCounts> pairs;
   for (std::size_t i = 0; i < baseline.trials.size(); ++i) {
     if (baseline.trials[i].label != other.trials[i].label) {
       throw WorkError(fmt::format("{} and {} were not evaluated on the same trials: {} and {}", baseline.model.method,
                                   other.model.method, baseline.trials[i].label, other.trials[i].label));
     }
-    pairs.push_back(counts(baseline.trials[i], other.trials[i]));
   }
-  return paired_bootstrap(pairs);
+}
+
+template <typename Counts>
+RateDifference difference(const EvaluationSummary& baseline, const EvaluationSummary& other, Counts counts) {
+  std::vector<PairedCounts> pairs;
+  std::vector<std::string> sessions;
+  for (std::size_t i = 0; i < baseline.trials.size(); ++i) {
+    pairs.push_back(counts(baseline.trials[i], other.trials[i]));
+    sessions.push_back(baseline.trials[i].session());
+  }
+  RateDifference result = paired_bootstrap(pairs);
+  result.over_sessions = session_bootstrap(pairs, sessions);
+  return result;
 }
 
 void set_against(const MethodOutcome& baseline, ComparedMethod& method, const RunContext& context) {
   const EvaluationSummary& a = baseline.evaluation;
   const EvaluationSummary& b = method.outcome.evaluation;
+  require_same_trials(a, b);
   if (a.per && b.per) {
     method.per_difference = difference(a, b, [](const TrialScore& x, const TrialScore& y) {
       return PairedCounts{x.distance, y.distance, x.true_length};
@@ -44,9 +55,36 @@ void set_against(const MethodOutcome& baseline, ComparedMethod& method, const Ru
     });
   }
   method.logits = compare_logits(baseline.logits, method.outcome.logits, context);
+  method.changes = find_changes(baseline, method.outcome, context);
+}
+
+// A method with the scales that were tuned for the baseline, and then with its own if those are asked for.
+MethodOutcome run_with_scales_of(const MethodOutcome& baseline, const ExperimentOptions& options, const Method& method,
+                                 const RunLock& lock, const ProgramRunner& programs, const RunContext& context) {
+  MethodOutcome outcome;
+  if (!baseline.succeeded) {
+    outcome.name = method.name();
+    outcome.problem = fmt::format("not done: {}, whose language-model scales it is to have, failed", baseline.name);
+    return outcome;
+  }
+  ExperimentOptions shared = options;
+  shared.language_model = options.language_model.with(baseline.evaluation.lm_scales.value());
+  outcome = run_method(shared, method, lock, programs, context);
+  if (!outcome.succeeded || !options.tune_lm_each) return outcome;
+  MethodOutcome own = run_with_own_scales(options, method, lock, programs, context);
+  if (!own.succeeded) return own;
+  outcome.own_scales = std::move(own.evaluation);
+  return outcome;
 }
 
 }  // namespace
+
+bool ComparedMethod::per_and_wer_disagree() const {
+  if (!per_difference || !wer_difference) return false;
+  const Verdict per = clear_side_of(*per_difference);
+  const Verdict wer = clear_side_of(*wer_difference);
+  return per != Verdict::unclear && wer != Verdict::unclear && per != wer;
+}
 
 bool Comparison::all_succeeded() const {
   return std::all_of(methods.begin(), methods.end(), [](const ComparedMethod& m) { return m.outcome.succeeded; });
@@ -137,7 +175,10 @@ Comparison run_comparison(const ExperimentOptions& given, const std::vector<Meth
     context.cancel.check();
     context.progress.update("methods", static_cast<std::int64_t>(outcomes.size()), total);
     locks.push_back(lock_method(options, method, context));
-    outcomes.push_back(run_method(options, method, locks.back(), programs, context));
+    const bool shares_scales = options.language_model.tunes() && !outcomes.empty();
+    outcomes.push_back(shares_scales
+                           ? run_with_scales_of(outcomes.front(), options, method, locks.back(), programs, context)
+                           : run_method(options, method, locks.back(), programs, context));
   }
   context.progress.update("methods", total, total);
   Comparison comparison = compare_methods(std::move(outcomes), options, context);

@@ -16,6 +16,7 @@ void ExperimentOptions::validate() const {
   evaluation.batch_size = batch_size;
   evaluation.step_latency = step_latency;
   evaluation.validate();
+  if (tune_lm_each && !language_model.tune_lm) throw UsageError("--tune_lm_each needs --tune_lm");
   if (calibration_batch_size < 1) {
     throw UsageError(fmt::format("--calibration_batch_size: found {}, expected at least 1", calibration_batch_size));
   }

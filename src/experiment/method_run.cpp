@@ -22,22 +22,20 @@ namespace {
 
 constexpr const char* kCalibrationDataField = "calibration_data_fingerprint";
 
-std::string fingerprint_of(const DecoderConfig& config, DatasetOptions data, Split split, const RunContext& context) {
-  data.split = split;
-  if (split == Split::train) {
-    data.sessions.clear();
-    data.max_trials.reset();
-  }
+std::string fingerprint_of(const DecoderConfig& config, const DatasetOptions& data, const RunContext& context) {
   // The evaluation itself says what it skips or ignores.
   RunContext silent;
   return data_fingerprint(Dataset(config, data, RunContext(silent.log, silent.progress, context.cancel)));
 }
 
+/// Quantizing and evaluating, or an evaluation more of what was quantized.
+enum class Pass { whole, own_scales };
+
 /// Where one method's files lie.
 struct Places {
-  Places(const ExperimentOptions& options, const Method& method)
+  Places(const ExperimentOptions& options, const Method& method, Pass pass)
       : output_dir(options.effective_output_dir()),
-        stem(results_stem(options, method)),
+        stem(results_stem(options, method) + (pass == Pass::own_scales ? "-own_scales" : "")),
         model_file(method.quantization
                        ? output_dir / ("quantized_" + method.name()) / "checkpoint" / "quantized_model.pt"
                        : options.model_path),
@@ -62,14 +60,16 @@ struct Places {
 /// The work of one method.
 class MethodRun {
  public:
-  MethodRun(const ExperimentOptions& options, const Method& method, const RunLock& lock, const ProgramRunner& programs,
-            const RunContext& context)
+  MethodRun(const ExperimentOptions& options, const Method& method, Pass pass, const RunLock& lock,
+            const ProgramRunner& programs, const RunContext& context)
       : options_(options),
         method_(method),
+        pass_(pass),
         lock_(lock),
         programs_(programs),
         context_(context),
-        places_(options, method) {
+        places_(options, method, pass),
+        title_(method.name() + (pass == Pass::own_scales ? " with its own scales" : "")) {
     ExperimentOptions copy = options;
     outcome_.options = list_options(copy).values();
     outcome_.name = method.name();
@@ -101,10 +101,12 @@ class MethodRun {
 
   const ExperimentOptions& options_;
   const Method& method_;
+  const Pass pass_;
   const RunLock& lock_;
   const ProgramRunner& programs_;
   const RunContext& context_;
   const Places places_;
+  const std::string title_;  // in the log
   CheckpointArgs args_;
   MethodOutcome outcome_;
 };
@@ -128,21 +130,25 @@ RunKey MethodRun::evaluation_key() const {
   settings.resolved = resolve_engine(dtype(), settings.engine);
   settings.batch_size = options_.batch_size;
   settings.step_latency = options_.step_latency;
-  settings.data_fingerprint = fingerprint_of(args_.config, options_.data, options_.data.split, context_);
+  settings.data_fingerprint = fingerprint_of(args_.config, options_.data, context_);
   RunKey key = decoding_key(settings);
   key.add(words_key(options_.language_model.fingerprint()));
+  if (options_.language_model.tunes()) {
+    key.set(kTuningDataField, fingerprint_of(args_.config, options_.data.train_split(), context_));
+  }
   return key;
 }
 
 void MethodRun::add_calibration_data(RunKey& key) const {
   if (!method_.quantization || !method_.quantization->needs_calibration()) return;
-  key.set(kCalibrationDataField, fingerprint_of(args_.config, options_.data, Split::train, context_));
+  key.set(kCalibrationDataField, fingerprint_of(args_.config, options_.data.train_split(), context_));
 }
 
 // Hashes of the files that the record speaks of, as they are now.
 std::map<std::string, std::string> MethodRun::files() const {
   std::map<std::string, std::string> hashes;
-  std::vector<fs::path> paths = {places_.json, places_.csv, places_.logits};
+  std::vector<fs::path> paths = {places_.json, places_.csv};
+  if (pass_ == Pass::whole) paths.push_back(places_.logits);
   if (method_.quantization) paths.push_back(places_.model_file);
   for (const fs::path& path : paths) {
     hashes[path.lexically_relative(places_.output_dir).generic_string()] = sha256_of_file(path);
@@ -157,16 +163,17 @@ bool MethodRun::take_over(const RunKey& key) {
   const bool words_not_wanted = options_.language_model.skip_lm;
   if (difference && words_not_wanted) {
     // Results with words serve a run that asks for none.
-    difference = key.without({kLanguageModelField}).difference(work->key->without({kLanguageModelField}));
+    const std::vector<std::string> of_words = {kLanguageModelField, kTuningDataField};
+    difference = key.without(of_words).difference(work->key->without(of_words));
   }
   if (difference) {
     context_.log.info(
-        fmt::format("{}: not the same as in the finished run: {}; running it again", outcome_.name, *difference));
+        fmt::format("{}: not the same as in the finished run: {}; running it again", title_, *difference));
     return false;
   }
   try {
     if (work->files != files()) {
-      context_.log.info(fmt::format("{}: files of the finished run have changed; running it again", outcome_.name));
+      context_.log.info(fmt::format("{}: files of the finished run have changed; running it again", title_));
       return false;
     }
     outcome_.evaluation = read_evaluation_json(places_.json);
@@ -174,9 +181,9 @@ bool MethodRun::take_over(const RunKey& key) {
     outcome_.quantize_seconds = work->quantize_seconds;
     return true;
   } catch (const FileError& problem) {
-    context_.log.info(fmt::format("{}: {}; running it again", outcome_.name, problem.what()));
+    context_.log.info(fmt::format("{}: {}; running it again", title_, problem.what()));
   } catch (const FormatError& problem) {
-    context_.log.info(fmt::format("{}: {}; running it again", outcome_.name, problem.what()));
+    context_.log.info(fmt::format("{}: {}; running it again", title_, problem.what()));
   }
   return false;
 }
@@ -198,7 +205,7 @@ EvaluationOptions MethodRun::evaluation_options() const {
   evaluation.step_latency = options_.step_latency;
   evaluation.output_csv = places_.csv;
   evaluation.output_json = places_.json;
-  evaluation.save_logits = places_.logits;
+  if (pass_ == Pass::whole) evaluation.save_logits = places_.logits;
   evaluation.force = true;  // this run holds the lock of these files
   return evaluation;
 }
@@ -211,7 +218,7 @@ void MethodRun::quantize() {
 }
 
 void MethodRun::evaluate(const RunKey& key) {
-  context_.log.info(outcome_.name + ": evaluating");
+  context_.log.info(title_ + ": evaluating");
   programs_.evaluate(evaluation_options(), setting(), context_);
   outcome_.evaluation = read_evaluation_json(places_.json);
   check_results(key);
@@ -239,7 +246,7 @@ void MethodRun::do_work(const RunKey& key) {
   work.model_path = recorded_model_path(options_.model_path, places_.output_dir);
   write_finished_work(work, places_.record);
   write_file_atomically(places_.log, "");
-  if (method_.quantization) {
+  if (method_.quantization && pass_ == Pass::whole) {
     write_finished_work(work, places_.model_record);
     quantize();
   }
@@ -262,7 +269,7 @@ MethodOutcome MethodRun::run() {
     add_calibration_data(key);
     outcome_.reused = take_over(key);
     if (outcome_.reused) {
-      context_.log.info(outcome_.name + ": finished by an earlier run");
+      context_.log.info(title_ + ": finished by an earlier run");
     } else {
       do_work(key);
     }
@@ -271,7 +278,7 @@ MethodOutcome MethodRun::run() {
     throw;
   } catch (const Error& problem) {
     outcome_.problem = problem.what();
-    context_.log.warning(fmt::format("{}: {}", outcome_.name, outcome_.problem));
+    context_.log.warning(fmt::format("{}: {}", title_, outcome_.problem));
   }
   return outcome_;
 }
@@ -281,7 +288,7 @@ MethodOutcome MethodRun::run() {
 void refuse_results_of_another_model(const ExperimentOptions& options, const Method& method,
                                      const RunContext& context) {
   if (options.force) return;
-  const Places places(options, method);
+  const Places places(options, method, Pass::whole);
   const std::string own = recorded_model_path(options.model_path, places.output_dir);
   const auto refuse = [&](const fs::path& path, const std::string& whose) {
     throw FileError(path.string(),
@@ -296,7 +303,11 @@ void refuse_results_of_another_model(const ExperimentOptions& options, const Met
     }
     return work.has_value() || !fs::exists(file, ignored);
   };
-  if (!check(places.json, places.record)) refuse(places.json, "was not made by an experiment of this version");
+  const auto check_results = [&](const Places& results) {
+    if (!check(results.json, results.record)) refuse(results.json, "was not made by an experiment of this version");
+  };
+  check_results(places);
+  if (options.tune_lm_each) check_results(Places(options, method, Pass::own_scales));
   if (!method.quantization || check(places.model_file, places.model_record)) return;
   QuantizeJob job = quantize_job_of(options, *method.quantization);
   job.output_path = places.model_file;
@@ -310,13 +321,19 @@ MethodOutcome run_method(const ExperimentOptions& options, const Method& method,
   if (!is_checkpoint_folder(options.model_path)) {
     throw FileError(options.model_path.string(), "no checkpoint folder (checkpoint/best_checkpoint) there");
   }
-  return MethodRun(options, method, lock, programs, context).run();
+  return MethodRun(options, method, Pass::whole, lock, programs, context).run();
+}
+
+MethodOutcome run_with_own_scales(const ExperimentOptions& options, const Method& method, const RunLock& lock,
+                                  const ProgramRunner& programs, const RunContext& context) {
+  return MethodRun(options, method, Pass::own_scales, lock, programs, context).run();
 }
 
 ExperimentOptions resolved(const ExperimentOptions& given, const RunContext& context) {
   given.validate();
   given.language_model.name_unused(context);
   ExperimentOptions options = given;
+  options.language_model = given.language_model.with_scales_read();
   options.engine.gpu_number = resolve_gpu_number(given.engine.gpu_number, context);
   const LanguageModelOptions& words = given.language_model;
   if (!words.skip_lm && words.needs_server()) make_language_model(words)->await_ready(context);

@@ -20,6 +20,11 @@ void refuse_results_of_another_model(const ExperimentOptions& options, const Met
 /// The job that quantizes as an experiment's options say; it has no output_path yet.
 QuantizeJob quantize_job_of(const ExperimentOptions& options, const QuantizationOptions& quantization);
 
+/// The evaluation alone once more, of a method that run_method() has finished, with scales that are tuned for it
+/// (options.language_model.tune_lm) and results of its own: METHOD_SPLIT-own_scales.json. Its file is not made again.
+MethodOutcome run_with_own_scales(const ExperimentOptions& options, const Method& method, const RunLock& lock,
+                                  const ProgramRunner& programs, const RunContext& context = {});
+
 /// What runs share: validates, says which options are not used, resolves the GPU number, and makes sure that a
 /// language-model server answers before hours of work. Throws UsageError, ServerError, Interrupted.
 ExperimentOptions resolved(const ExperimentOptions& given, const RunContext& context = {});

@@ -22,6 +22,11 @@ WfstLanguageModel::WfstLanguageModel(const std::filesystem::path& lm_dir, const 
   if (!rescore_lm.empty()) rescorer_ = std::make_shared<const NgramRescorer>(*graph_, rescore_lm);
 }
 
+WfstLanguageModel::WfstLanguageModel(const WfstLanguageModel& other, const WfstOptions& options)
+    : options_(options), graph_(other.graph_), rescorer_(other.rescorer_) {
+  options_.validate();
+}
+
 std::string WfstLanguageModel::description() const {
   // "models/english/" names the folder english too.
   const std::filesystem::path folder = graph_->folder();

@@ -20,6 +20,14 @@ std::span<const EnumName<Split>> enum_names() {
   return kEvaluated;
 }
 
+DatasetOptions DatasetOptions::train_split() const {
+  DatasetOptions train = *this;
+  train.split = Split::train;
+  train.sessions.clear();
+  train.max_trials.reset();
+  return train;
+}
+
 OptionList list_data_options(DatasetOptions& options) {
   OptionList list;
   list.add("data_dir", options.data_dir, "Data set: one folder per session, with data_{train,val,test}.hdf5");

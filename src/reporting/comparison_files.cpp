@@ -7,6 +7,7 @@
 #include "brainquant/version.h"
 #include "evaluation/json_values.h"
 #include "io/csv.h"
+#include "reporting/changes_report.h"
 #include "reporting/metrics.h"
 #include "support/atomic_file.h"
 
@@ -16,9 +17,16 @@ using nlohmann::ordered_json;
 
 namespace {
 
-ordered_json json_of(const std::optional<RateDifference>& difference) {
+ordered_json json_of(const std::optional<RateDifference>& difference, const MethodOutcome& outcome) {
   if (!difference) return nullptr;
-  return {{"points", difference->difference}, {"low", difference->low}, {"high", difference->high}};
+  ordered_json json = {
+      {"points", difference->difference}, {"low", difference->low}, {"high", difference->high}, {"over_sessions", {}}};
+  if (const auto& sessions = difference->over_sessions) {
+    json["over_sessions"] = {{"low", sessions->low}, {"high", sessions->high}};
+  }
+  json["better_probability"] = difference->better_probability;
+  json["verdict"] = verdict_text(verdict_of(*difference), outcome.evaluation.trials.size());
+  return json;
 }
 
 // JSON has no infinity: equal logits have a null signal-to-noise ratio and "equal": true.
@@ -32,8 +40,8 @@ ordered_json json_of(const std::optional<LogitsDifference>& logits) {
 }
 
 // The evaluation's own JSON without its trials, which stay in that file.
-ordered_json evaluation_of(const MethodOutcome& outcome) {
-  ordered_json json = ordered_json::parse(evaluation_json(outcome.evaluation));
+ordered_json evaluation_of(const EvaluationSummary& evaluation) {
+  ordered_json json = ordered_json::parse(evaluation_json(evaluation));
   json.erase("trials");
   return json;
 }
@@ -55,7 +63,8 @@ ordered_json json_of(const MethodOutcome& outcome) {
                    {"csv", outcome.csv.string()},
                    {"logits", outcome.logits.string()},
                    {"log", outcome.log.string()}};
-  json["evaluation"] = evaluation_of(outcome);
+  json["evaluation"] = evaluation_of(outcome.evaluation);
+  if (outcome.own_scales) json["own_scales"] = evaluation_of(*outcome.own_scales);
   return json;
 }
 
@@ -107,20 +116,26 @@ std::string comparison_csv(const Comparison& comparison, const std::vector<Metri
 }
 
 std::string comparison_json(const Comparison& comparison, const std::vector<Metric>& metrics) {
-  ordered_json json = {
-      {"schema", "brainquant/comparison"},
-      {"schema_version", kResultsSchemaVersion},
-      {"tool_version", comparison.tool_version},
-      {"eval_type", comparison.eval_type},
-      {"for_testing", comparison.for_testing},
-      {"bootstrap", {{"resamples", kBootstrapResamples}, {"seed", kBootstrapSeed}, {"interval_percent", 95}}},
-      {"metrics", meanings_of(metrics)},
-      {"methods", ordered_json::array()}};
+  ordered_json json = {{"schema", "brainquant/comparison"},
+                       {"schema_version", kResultsSchemaVersion},
+                       {"tool_version", comparison.tool_version},
+                       {"eval_type", comparison.eval_type},
+                       {"for_testing", comparison.for_testing},
+                       {"bootstrap",
+                        {{"resamples", kBootstrapResamples},
+                         {"seed", kBootstrapSeed},
+                         {"interval_percent", 95},
+                         {"clear_points", kClearPoints},
+                         {"clear_share", kClearShare}}},
+                       {"metrics", meanings_of(metrics)},
+                       {"methods", ordered_json::array()}};
   for (const ComparedMethod& method : comparison.methods) {
     ordered_json entry = json_of(method.outcome);
-    entry["per_difference"] = json_of(method.per_difference);
-    entry["wer_difference"] = json_of(method.wer_difference);
+    entry["per_difference"] = json_of(method.per_difference, method.outcome);
+    entry["wer_difference"] = json_of(method.wer_difference, method.outcome);
+    entry["per_and_wer_disagree"] = method.per_and_wer_disagree();
     entry["logits"] = json_of(method.logits);
+    entry["changes"] = json_of(method.changes);
     if (method.outcome.succeeded) entry["metrics"] = values_of(method, metrics);
     json["methods"].push_back(std::move(entry));
   }
@@ -131,6 +146,7 @@ void write_comparison(const Comparison& comparison, const std::filesystem::path&
   write_file_atomically(folder / "comparison.md", comparison_markdown(comparison));
   write_file_atomically(folder / "comparison.csv", comparison_csv(comparison));
   write_file_atomically(folder / "comparison.json", comparison_json(comparison));
+  write_file_atomically(folder / "comparison_changes.md", comparison_changes_markdown(comparison));
 }
 
 void write_experiment(const MethodOutcome& outcome, const std::filesystem::path& path) {

@@ -1,7 +1,10 @@
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "brainquant/reporting/comparison_report.h"
 #include "brainquant/reporting/evaluation_text.h"
+#include "reporting/changes_report.h"
 #include "reporting/metrics.h"
 #include "reporting/text_table.h"
 
@@ -35,6 +38,21 @@ std::string table_markdown(MetricTable which, const Comparison& comparison, cons
   return table_of(which, comparison, metrics).markdown() + "\n" + notes + "\n";
 }
 
+bool has_columns(MetricTable which, const Comparison& comparison, const std::vector<Metric>& metrics) {
+  return !columns_of(which, comparison, metrics).empty();
+}
+
+std::string disagreement_text(const ComparedMethod& method) {
+  const auto side = [](const RateDifference& difference) {
+    return fmt::format("{} by {:.2f} points", clear_side_of(difference) == Verdict::better ? "better" : "worse",
+                       std::abs(difference.difference));
+  };
+  return fmt::format(
+      "{}: PER and WER disagree: PER is clearly {}, WER clearly {} (at least {:.1f} points and {:.0f} % of the "
+      "resamples); judge by the sentences",
+      method.outcome.name, side(*method.per_difference), side(*method.wer_difference), kClearPoints, 100 * kClearShare);
+}
+
 std::vector<std::string> facts(const Comparison& comparison) {
   std::vector<std::string> lines;
   if (const EvaluationSummary* any = comparison.any_evaluation()) {
@@ -48,8 +66,12 @@ std::vector<std::string> facts(const Comparison& comparison) {
     lines.push_back("checkpoint " + any->model.source_sha256);
     if (any->model.val_per) lines.push_back(training_per_text(*any->model.val_per));
     if (!any->language_model.empty()) lines.push_back("sentences by " + any->language_model);
+    const EvaluationSummary& baseline = comparison.methods.front().outcome.evaluation;
+    if (baseline.lm_tuning && baseline.lm_scales) lines.push_back(tuned_text(baseline));
   }
   for (const ComparedMethod& method : comparison.methods) {
+    if (method.per_and_wer_disagree()) lines.push_back("warning: " + disagreement_text(method));
+    if (method.changes) lines.push_back(changes_line(method));
     const double core_share = method.outcome.evaluation.timing.core_share;
     if (method.outcome.succeeded && core_share < kLeastCoreShare) {
       lines.push_back(
@@ -77,8 +99,10 @@ std::string examples_markdown(const Comparison& comparison) {
 }  // namespace
 
 std::string comparison_text(const Comparison& comparison, const std::vector<Metric>& metrics) {
-  std::string text = table_of(MetricTable::accuracy, comparison, metrics).text() + "\n" +
-                     table_of(MetricTable::cost, comparison, metrics).text() + "\n";
+  std::string text;
+  for (const MetricTable table : {MetricTable::accuracy, MetricTable::sureness, MetricTable::cost}) {
+    if (has_columns(table, comparison, metrics)) text += table_of(table, comparison, metrics).text() + "\n";
+  }
   for (const std::string& line : facts(comparison)) text += line + "\n";
   return text;
 }
@@ -87,8 +111,12 @@ std::string comparison_markdown(const Comparison& comparison, const std::vector<
   std::string text = "# Quantization methods compared\n\n";
   for (const std::string& line : facts(comparison)) text += "- " + line + "\n";
   text += "\n## Size and accuracy\n\n" + table_markdown(MetricTable::accuracy, comparison, metrics);
+  if (has_columns(MetricTable::sureness, comparison, metrics)) {
+    text += "\n## Better or worse than fp32\n\n" + table_markdown(MetricTable::sureness, comparison, metrics);
+  }
   text += "\n## Cost\n\n" + table_markdown(MetricTable::cost, comparison, metrics);
   text += examples_markdown(comparison);
+  text += "\nWhich words and phonemes changed: [comparison_changes.md](comparison_changes.md).\n";
   return text;
 }
 

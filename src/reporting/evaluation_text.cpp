@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "reporting/text_table.h"
 
@@ -54,6 +55,31 @@ std::string rates_text(const EvaluationSummary& summary) {
   return text;
 }
 
+// What --tune_lm tried: a row for each acoustic scale, a column for each blank penalty.
+std::string tuning_text(const EvaluationSummary& summary) {
+  if (!summary.lm_tuning || !summary.lm_scales) return "";
+  const LmTuning& tuning = *summary.lm_tuning;
+  std::set<double> acoustic, blank;
+  for (const TriedScales& tried : tuning.tried) {
+    acoustic.insert(tried.acoustic_scale);
+    blank.insert(tried.blank_penalty);
+  }
+  std::vector<TextTable::Column> columns = {{"WER %, acoustic_scale", Align::left}};
+  for (const double b : blank) columns.push_back({fmt::format("penalty {}", b)});
+  TextTable table(columns);
+  for (const double a : acoustic) {
+    std::vector<std::string> cells = {fmt::format("{}", a)};
+    for (const double b : blank) {
+      const auto tried = std::find_if(tuning.tried.begin(), tuning.tried.end(), [&](const TriedScales& one) {
+        return one.acoustic_scale == a && one.blank_penalty == b;
+      });
+      cells.push_back(tried == tuning.tried.end() ? "" : fmt::format("{:.2f}", tuning.wer(*tried)));
+    }
+    table.add_row(std::move(cells));
+  }
+  return table.text() + tuned_text(summary) + "\n\n";
+}
+
 std::string latency_text(const char* name, const LatencySummary& latency, double budget_ms) {
   return fmt::format(
       "{}: p50 {:.3f} ms, p99 {:.3f} ms, worst {:.3f} ms of {} steps ({:.1f} % of the {:.0f} ms budget at worst)\n",
@@ -63,6 +89,12 @@ std::string latency_text(const char* name, const LatencySummary& latency, double
 
 }  // namespace
 
+std::string tuned_text(const EvaluationSummary& summary) {
+  return fmt::format("language model tuned for {} on {} trials of train: acoustic_scale {}, blank_penalty {}",
+                     summary.model.method, summary.lm_tuning->trials.size(), summary.lm_scales->acoustic_scale,
+                     summary.lm_scales->blank_penalty);
+}
+
 std::string training_per_text(double val_per) {
   return fmt::format(
       "the training run measured {:.2f} % (ctc), only roughly comparable: it smooths with padding 'same', the "
@@ -71,24 +103,29 @@ std::string training_per_text(double val_per) {
       100 * val_per);
 }
 
-std::string example_text(const SentenceExample& example) {
-  std::string truth, prediction;
-  for (const AlignedWords& column : example.words) {
+std::string aligned_text(const std::vector<AlignedWords>& words, const std::string& first, const std::string& second) {
+  const std::size_t name_width = std::max(first.size(), second.size());
+  std::string above = fmt::format("  {:<{}}", first, name_width);
+  std::string below = fmt::format("  {:<{}}", second, name_width);
+  for (const AlignedWords& column : words) {
     const std::size_t width = std::max(column.truth.size(), column.prediction.size());
     const bool wrong = column.truth != column.prediction;
     const auto cell = [&](const std::string& word) {
       return fmt::format(" {:<{}}", word.empty() ? std::string(width, '*') : wrong ? upper_case(word) : word, width);
     };
-    truth += cell(column.truth);
-    prediction += cell(column.prediction);
+    above += cell(column.truth);
+    below += cell(column.prediction);
   }
   const auto trimmed = [](std::string line) { return line.erase(line.find_last_not_of(' ') + 1); };
-  return fmt::format("{}\n{}\n{}\n", example.label, trimmed("  true     " + truth),
-                     trimmed("  predicted" + prediction));
+  return trimmed(above) + "\n" + trimmed(below) + "\n";
+}
+
+std::string example_text(const SentenceExample& example) {
+  return example.label + "\n" + aligned_text(example.words, "true", "predicted");
 }
 
 std::string evaluation_text(const EvaluationSummary& summary) {
-  std::string text = rates_text(summary);
+  std::string text = tuning_text(summary) + rates_text(summary);
   text += fmt::format("{} ({:.1f} MB), {} trials of {}{}{}\n", summary.model.method,
                       static_cast<double>(summary.model.bytes) / 1e6, summary.trials.size(), summary.eval_type,
                       summary.too_short > 0 ? fmt::format(", {} too short for one step", summary.too_short) : "",

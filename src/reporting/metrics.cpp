@@ -21,6 +21,30 @@ MetricValue part(const std::optional<RateDifference>& difference, double RateDif
   return difference ? MetricValue((*difference).*member) : MetricValue();
 }
 
+MetricValue over_sessions(const std::optional<RateDifference>& difference, double Interval::*member) {
+  return difference && difference->over_sessions ? MetricValue((*difference->over_sessions).*member) : MetricValue();
+}
+
+MetricValue verdict(const std::optional<RateDifference>& difference, const ComparedMethod& method) {
+  if (!difference) return {};
+  return verdict_text(verdict_of(*difference), method.outcome.evaluation.trials.size());
+}
+
+MetricValue part(const std::optional<LmScales>& scales, double LmScales::*member) {
+  return scales ? MetricValue((*scales).*member) : MetricValue();
+}
+
+MetricValue own_scale(const ComparedMethod& method, double LmScales::*member) {
+  const auto& own = method.outcome.own_scales;
+  return own ? part(own->lm_scales, member) : MetricValue();
+}
+
+MetricValue disagreement(const ComparedMethod& method) {
+  if (!method.per_difference || !method.wer_difference) return {};
+  if (!method.per_and_wer_disagree()) return "none";
+  return clear_side_of(*method.per_difference) == Verdict::better ? "PER better, WER worse" : "PER worse, WER better";
+}
+
 MetricValue part(const std::optional<LogitsDifference>& logits, double LogitsDifference::*member) {
   return logits ? MetricValue((*logits).*member) : MetricValue();
 }
@@ -221,6 +245,86 @@ std::vector<Metric> make_metrics() {
        .in_line = ", {} ms/trial"},
       {.key = "model_ms_p90", .unit = "ms", .value = [](M m) { return timing(m).model_ms_p90; }},
       {.key = "core_share", .unit = "", .better = Better::higher, .value = [](M m) { return timing(m).core_share; }},
+      {.key = "per_sessions_low",
+       .unit = "points",
+       .value = [](M m) { return over_sessions(m.per_difference, &Interval::low); },
+       .table = MetricTable::sureness,
+       .applies = MetricApplies::with_truth,
+       .place = 10,
+       .title = "PER - fp32 by sessions",
+       .form = "{:+.2f}",
+       .high = "per_sessions_high",
+       .note = "By sessions: the 95 % interval when each resample draws whole sessions with all their trials."},
+      {.key = "per_sessions_high",
+       .unit = "points",
+       .value = [](M m) { return over_sessions(m.per_difference, &Interval::high); }},
+      {.key = "per_better_probability",
+       .unit = "",
+       .better = Better::higher,
+       .value = [](M m) { return part(m.per_difference, &RateDifference::better_probability); },
+       .table = MetricTable::sureness,
+       .applies = MetricApplies::with_truth,
+       .place = 20,
+       .title = "P(PER better)",
+       .form = "{:.3f}",
+       .note = "P(better) is the share of the resamples over trials that are better than fp32 (ties count half)."},
+      {.key = "per_verdict",
+       .unit = "",
+       .value = [](M m) { return verdict(m.per_difference, m); },
+       .table = MetricTable::sureness,
+       .applies = MetricApplies::with_truth,
+       .place = 30,
+       .title = "PER",
+       .align = TextTable::Align::left,
+       .note = "A method is better or worse if the wider of both intervals excludes 0."},
+      {.key = "wer_sessions_low",
+       .unit = "points",
+       .value = [](M m) { return over_sessions(m.wer_difference, &Interval::low); },
+       .table = MetricTable::sureness,
+       .applies = MetricApplies::with_words,
+       .place = 40,
+       .title = "WER - fp32 by sessions",
+       .form = "{:+.2f}",
+       .high = "wer_sessions_high"},
+      {.key = "wer_sessions_high",
+       .unit = "points",
+       .value = [](M m) { return over_sessions(m.wer_difference, &Interval::high); }},
+      {.key = "wer_better_probability",
+       .unit = "",
+       .better = Better::higher,
+       .value = [](M m) { return part(m.wer_difference, &RateDifference::better_probability); },
+       .table = MetricTable::sureness,
+       .applies = MetricApplies::with_words,
+       .place = 50,
+       .title = "P(WER better)",
+       .form = "{:.3f}"},
+      {.key = "wer_verdict",
+       .unit = "",
+       .value = [](M m) { return verdict(m.wer_difference, m); },
+       .table = MetricTable::sureness,
+       .applies = MetricApplies::with_words,
+       .place = 60,
+       .title = "WER",
+       .align = TextTable::Align::left},
+      {.key = "per_wer_disagreement", .unit = "", .value = disagreement},
+      {.key = "acoustic_scale",
+       .unit = "",
+       .value = [](M m) { return part(evaluation(m).lm_scales, &LmScales::acoustic_scale); }},
+      {.key = "blank_penalty",
+       .unit = "",
+       .value = [](M m) { return part(evaluation(m).lm_scales, &LmScales::blank_penalty); }},
+      {.key = "wer_own_scales",
+       .unit = "%",
+       .better = Better::lower,
+       .value = [](M m) { return m.outcome.own_scales ? rate(m.outcome.own_scales->wer) : MetricValue(); },
+       .table = MetricTable::accuracy,
+       .applies = MetricApplies::with_own_scales,
+       .place = 75,
+       .title = "WER % own scales",
+       .form = "{:.2f}",
+       .note = "WER own scales is with language-model scales tuned for the method; all else is with fp32's."},
+      {.key = "own_acoustic_scale", .unit = "", .value = [](M m) { return own_scale(m, &LmScales::acoustic_scale); }},
+      {.key = "own_blank_penalty", .unit = "", .value = [](M m) { return own_scale(m, &LmScales::blank_penalty); }},
   };
 }
 
@@ -234,6 +338,10 @@ bool applies(const Metric& metric, const Comparison& comparison) {
       const EvaluationSummary* any = comparison.any_evaluation();
       return any != nullptr && any->wer.has_value();
     }
+    case MetricApplies::with_own_scales:
+      return std::any_of(comparison.methods.begin(), comparison.methods.end(), [](const ComparedMethod& method) {
+        return method.outcome.own_scales && method.outcome.own_scales->wer;
+      });
   }
   return false;
 }
@@ -275,6 +383,18 @@ const std::vector<Metric>& comparison_metrics() {
   return metrics;
 }
 
+std::string verdict_text(Verdict verdict, std::size_t trials) {
+  switch (verdict) {
+    case Verdict::better:
+      return "better";
+    case Verdict::worse:
+      return "worse";
+    case Verdict::unclear:
+      return fmt::format("can't tell with {} trials", trials);
+  }
+  return "";
+}
+
 bool was_measured(const Metric& metric, const ComparedMethod& method) {
   return !std::holds_alternative<std::monostate>(metric.value(method));
 }
@@ -282,10 +402,11 @@ bool was_measured(const Metric& metric, const ComparedMethod& method) {
 std::string shown(const Metric& metric, const ComparedMethod& method, const std::vector<Metric>& metrics) {
   const MetricValue value = metric.value(method);
   const std::string text = shown_value(metric, value);
-  if (metric.low.empty() || std::holds_alternative<std::monostate>(value)) return text;
+  if (metric.high.empty() || std::holds_alternative<std::monostate>(value)) return text;
   const auto end = [&](const std::string& key) {
     return shown_value(metric, metric_named(key, metrics).value(method));
   };
+  if (metric.low.empty()) return fmt::format("[{}, {}]", text, end(metric.high));
   return fmt::format("{} [{}, {}]", text, end(metric.low), end(metric.high));
 }
 

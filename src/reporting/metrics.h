@@ -21,10 +21,10 @@ enum class Better { lower, higher, neither };
 const char* name_of(Better better);  // "lower", "higher", "neither"
 
 /// The tables of text and Markdown; the CSV and JSON files hold every metric.
-enum class MetricTable { accuracy, cost, files_only };
+enum class MetricTable { accuracy, sureness, cost, files_only };
 
 /// When a metric's column stands in text and Markdown.
-enum class MetricApplies { always, with_truth, with_words };
+enum class MetricApplies { always, with_truth, with_words, with_own_scales };
 
 struct Metric {
   std::string key;   // CSV's column and JSON's field
@@ -41,13 +41,16 @@ struct Metric {
   std::string form = "{}";  // fmt's form of the value, "{:.1f}", after it was divided by `divisor`
   double divisor = 1;       // bytes by one shown unit
   std::string infinite = "inf";
-  std::string low = {};  // keys of the metrics that are the ends of its interval: "2.5 [1.5, 3.5]"
-  std::string high = {};
+  std::string low = {};      // keys of the metrics that are the ends of its interval: "2.5 [1.5, 3.5]"
+  std::string high = {};     // alone: the metric is itself the low end: "[1.5, 3.5]"
   std::string note = {};     // Markdown's sentence below the table
   std::string in_line = {};  // in experiment_line(), {} being the value as shown; "" keeps it out
 };
 
 bool was_measured(const Metric& metric, const ComparedMethod& method);
+
+/// A verdict as all renderings spell it: "better", "worse", "can't tell with 60 trials".
+std::string verdict_text(Verdict verdict, std::size_t trials);
 
 /// A metric of a method as text and Markdown show it, "-" where there is none. `metrics` holds its interval's ends.
 std::string shown(const Metric& metric, const ComparedMethod& method, const std::vector<Metric>& metrics);

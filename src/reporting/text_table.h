@@ -18,6 +18,8 @@ class TextTable {
   /// Missing cells at the end are empty. Widths count UTF-8 characters.
   void add_row(std::vector<std::string> cells);
 
+  std::size_t rows() const { return rows_.size(); }
+
   std::string text() const;      // columns two spaces apart, a rule below the titles
   std::string markdown() const;  // a pipe table; pipes in cells are escaped
 

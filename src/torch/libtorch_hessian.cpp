@@ -7,17 +7,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
-#include <exception>
 #include <functional>
-#include <mutex>
 #include <string>
-#include <thread>
 #include <utility>
 
 #include "brainquant/support/error.h"
-#include "support/start_thread.h"
+#include "support/parallel_for.h"
 #include "torch/libtorch_environment.h"
 
 namespace brainquant {
@@ -33,37 +29,15 @@ constexpr std::int64_t kColsTogether = 128;
 /// work(i) for each i below `count`, shared by threads on each of which LibTorch uses no other. LibTorch's errors
 /// become ours.
 void for_each_task(std::int64_t count, int threads, const std::function<void(std::int64_t)>& work) {
-  std::atomic<std::int64_t> next{0};
-  std::mutex mutex;
-  std::exception_ptr failure;
-  const auto take_tasks = [&] {
+  parallel_for("GPTQ", static_cast<std::size_t>(count), threads, [&](std::size_t i) {
+    const c10::InferenceMode no_gradients;
+    set_libtorch_threads(1);
     try {
-      const c10::InferenceMode no_gradients;
-      set_libtorch_threads(1);
-      for (std::int64_t i = next++; i < count; i = next++) work(i);
+      work(static_cast<std::int64_t>(i));
     } catch (const c10::Error& error) {
-      const std::lock_guard<std::mutex> lock(mutex);
-      failure = std::make_exception_ptr(WorkError(std::string("LibTorch: ") + error.what_without_backtrace()));
-      next = count;
-    } catch (...) {
-      const std::lock_guard<std::mutex> lock(mutex);
-      failure = std::current_exception();
-      next = count;
+      throw WorkError(std::string("LibTorch: ") + error.what_without_backtrace());
     }
-  };
-  {
-    std::vector<std::jthread> team;
-    const std::int64_t wanted = std::min<std::int64_t>(threads, count);
-    for (std::int64_t t = 0; t < wanted; ++t) {
-      try {
-        team.push_back(start_thread("GPTQ", take_tasks));
-      } catch (...) {
-        next = count;  // those that were started need not go on
-        throw;
-      }
-    }
-  }
-  if (failure) std::rethrow_exception(failure);
+  });
 }
 
 /// The part of a matrix that is rounded at a time.

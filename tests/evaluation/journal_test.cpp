@@ -66,7 +66,7 @@ void fill(Journal& journal) {
   // Out of order, as batches by length come.
   journal.add({trial(4), trial(1)}, {logits(4), logits(1)});
   journal.add({trial(2)}, {logits(2)});
-  journal.add_sentence(1, "lm a", "hello \"there\"", 0.5);
+  journal.add_sentence(1, "lm a", {"hello \"there\"", 1.25, 0.5});
   journal.add({trial(5)}, {logits(5)});
 }
 
@@ -197,7 +197,7 @@ TEST(Journal, TextThatIsNotUtf8StaysWhatItWas) {
   {
     Journal journal(path, key("1"), false, kTrials, kClasses);
     journal.add({odd}, {});
-    journal.add_sentence(1, "lm \xfe", "th\xe9", 0.5);
+    journal.add_sentence(1, "lm \xfe", {"th\xe9", {}, 0.5});
   }
   Journal journal(path, key("1"), false, kTrials, kClasses);
   journal.keep_sentences_of("lm \xfe");
@@ -221,8 +221,10 @@ TEST(Journal, SentencesOfAnotherLanguageModelAreForgotten) {
   journal.keep_sentences_of("lm a");
   EXPECT_EQ(journal.trials().at(1).sentence, "hello \"there\"");
   EXPECT_EQ(journal.trials().at(1).language_model_seconds, 0.5);
+  EXPECT_EQ(journal.trials().at(1).sentence_margin, 1.25);
   journal.keep_sentences_of("lm b");
   EXPECT_FALSE(journal.trials().at(1).sentence.has_value());
+  EXPECT_FALSE(journal.trials().at(1).sentence_margin.has_value());
 }
 
 TEST(Journal, IsOneRunsAlone) {

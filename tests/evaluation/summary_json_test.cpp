@@ -49,6 +49,8 @@ EvaluationSummary one_trial() {
   summary.per_ctc = per;
   summary.language_model = "wfst";
   summary.language_model_seconds = 0.5;
+  summary.lm_scales = LmScales{0.5, 8};
+  summary.lm_tuning = LmTuning{{"s/u"}, 4, {{{0.5, 8}, 1}}};
   GroupedErrorRate wer;
   wer.total = {1, 2};
   wer.edits = {0, 1, 0};
@@ -57,7 +59,7 @@ EvaluationSummary one_trial() {
   summary.timing = {2, 8, 0.5, 1, 0.25, 1.5, 2.5, 3.5, 0.75};
   summary.step = StepReport{{3, 1, 2, 3}, {3, 0.5, 0.75, 1}, 80};
   summary.peak_memory_bytes = 1000;
-  summary.trials = {{"s/t", "x", 100, 20, 4, 1, 1, 2, 1}};
+  summary.trials = {{"s/t", "x", 100, 20, 4, 1, 1, 2, 1, "AA B CH D", "Yes, no.", "yes", 1.25}};
   return summary;
 }
 
@@ -155,6 +157,24 @@ constexpr const char* kOneTrial = R"({
   },
   "language_model": "wfst",
   "language_model_seconds": 0.5,
+  "lm_scales": {
+    "acoustic_scale": 0.5,
+    "blank_penalty": 8.0
+  },
+  "lm_tuning": {
+    "count": 1,
+    "trials": [
+      "s/u"
+    ],
+    "true_words": 4,
+    "tried": [
+      {
+        "acoustic_scale": 0.5,
+        "blank_penalty": 8.0,
+        "word_distance": 1
+      }
+    ]
+  },
   "wer": {
     "total": {
       "rate": 50.0,
@@ -220,7 +240,11 @@ constexpr const char* kOneTrial = R"({
       "distance": 1,
       "distance_ctc": 1,
       "true_words": 2,
-      "word_distance": 1
+      "word_distance": 1,
+      "true_phonemes": "AA B CH D",
+      "true_sentence": "Yes, no.",
+      "sentence": "yes",
+      "sentence_margin": 1.25
     }
   ]
 }
@@ -264,12 +288,18 @@ TEST(SummaryJson, FieldsThatWereAddedToTheVersionMayBeMissing) {
                                                            "/run_key"_json_pointer,
                                                            "/options"_json_pointer,
                                                            "/worst_sentences"_json_pointer,
+                                                           "/lm_scales"_json_pointer,
+                                                           "/lm_tuning"_json_pointer,
                                                            "/model/args_sha256"_json_pointer,
                                                            "/model/quantization"_json_pointer,
                                                            "/timing/model_ms_p10"_json_pointer,
                                                            "/timing/model_ms_p50"_json_pointer,
                                                            "/timing/model_ms_p90"_json_pointer,
-                                                           "/timing/core_share"_json_pointer};
+                                                           "/timing/core_share"_json_pointer,
+                                                           "/trials/0/true_phonemes"_json_pointer,
+                                                           "/trials/0/true_sentence"_json_pointer,
+                                                           "/trials/0/sentence"_json_pointer,
+                                                           "/trials/0/sentence_margin"_json_pointer};
   const ScratchFolder scratch;
   nlohmann::json json = nlohmann::json::parse(kOneTrial);
   for (const auto& pointer : added) json.at(pointer.parent_pointer()).erase(pointer.back());
@@ -277,8 +307,10 @@ TEST(SummaryJson, FieldsThatWereAddedToTheVersionMayBeMissing) {
   const EvaluationSummary read = read_evaluation_json(scratch / "a.json");
   EXPECT_EQ(read.git_commit, "");
   EXPECT_TRUE(read.worst_sentences.empty());
+  EXPECT_FALSE(read.lm_scales || read.lm_tuning);
   EXPECT_EQ(read.timing.core_share, 1);
   EXPECT_EQ(read.timing.model_seconds, 0.5);
+  EXPECT_FALSE(read.trials.at(0).sentence || read.trials[0].sentence_margin);
 
   // Everything else has to be there, but for what follows from other fields and for the names of groups.
   const nlohmann::json whole = nlohmann::json::parse(kOneTrial);
@@ -322,15 +354,22 @@ TEST(JournalLines, AreTheTextThatEarlierRunsWrote) {
   {
     Journal journal(scratch / "j", key, false, 4, 3);
     journal.add({trial}, {Logits{1, 3, {1, 2, 3}}});
-    journal.add_sentence(3, "lm", "yes", 0.5);
+    journal.add_sentence(3, "lm", {"yes", 1.25, 0.5});
   }
   const std::string header = R"({"brainquant_journal":2,"key":{"threads":"2"},"keeps_logits":false})";
   const std::string line =
       R"({"index":3,"session":"s1","name":"trial_0003","block":2,"trial":7,"corpus":{"hex":"ff"},"bins":40,"steps":1,)"
       R"("phonemes":[1,2],"phonemes_ctc":[1],"true_phonemes":[],"true_sentence":"Yes.","model_seconds":0.25,)"
       R"("logits_offset":0})";
-  const std::string sentence = R"({"index":3,"language_model":"lm","sentence":"yes","seconds":0.5})";
-  EXPECT_EQ(bytes_of(scratch / "j"), "f833f107 " + header + "\n3ee18673 " + line + "\n9c8d070f " + sentence + "\n");
+  const std::string sentence = R"({"index":3,"language_model":"lm","sentence":"yes","seconds":0.5,"margin":1.25})";
+  EXPECT_EQ(bytes_of(scratch / "j"), "f833f107 " + header + "\n3ee18673 " + line + "\n1ca815dd " + sentence + "\n");
+  // As version 2 was first written, without margins.
+  const std::string first = R"({"index":3,"language_model":"lm","sentence":"yes","seconds":0.5})";
+  write_bytes(scratch / "j", "f833f107 " + header + "\n3ee18673 " + line + "\n9c8d070f " + first + "\n");
+  Journal journal(scratch / "j", key, false, 4, 3);
+  ASSERT_TRUE(journal.trials().contains(3));
+  EXPECT_EQ(journal.trials().at(3).sentence, "yes");
+  EXPECT_FALSE(journal.trials().at(3).sentence_margin.has_value());
 }
 
 }  // namespace

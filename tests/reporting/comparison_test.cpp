@@ -9,9 +9,9 @@
 #include "brainquant/reporting/evaluation_text.h"
 #include "brainquant/support/error.h"
 #include "io/csv.h"
-#include "io/hdf5_logits.h"
 #include "io/scratch_folder.h"
 #include "reporting/metrics.h"
+#include "reporting/small_logits.h"
 #include "reporting/text_table.h"
 
 namespace brainquant {
@@ -19,15 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-void write_logits(const fs::path& path, const std::vector<std::vector<float>>& trials, std::int64_t classes) {
-  LogitsFileWriter writer(path);
-  for (std::size_t i = 0; i < trials.size(); ++i) {
-    const auto steps = static_cast<std::int64_t>(trials[i].size()) / classes;
-    writer.write(
-        {"s", "trial_" + std::to_string(i), 1, static_cast<std::int64_t>(i), steps, classes, trials[i].data()});
-  }
-  writer.flush();
-}
+using testing::write_logits;
 
 TEST(ExampleText, HandWorked) {
   const SentenceExample example{"s/trial_0003", {{"i", "i"}, {"", "knead"}, {"need", "the"}, {"water", ""}}};
@@ -121,6 +113,7 @@ TEST_F(ComparisonTest, MethodsAreSetAgainstTheFirst) {
   const nlohmann::json json = nlohmann::json::parse(bytes_of(scratch_ / "out/comparison.json"));
   EXPECT_EQ(json["methods"][1]["per_difference"]["high"], 10);
   EXPECT_EQ(json["methods"][2]["succeeded"], false);
+  EXPECT_TRUE(json["methods"][1]["changes"].is_null());  // these evaluations hold no texts
   EXPECT_NE(bytes_of(scratch_ / "out/comparison.md").find("+5.00 [+0.00, +10.00]"), std::string::npos);
   EXPECT_NE(comparison_text(comparison).find("static_qint8 failed: a|b"), std::string::npos);
 }
@@ -170,6 +163,7 @@ Comparison everything_measured() {
   e.per = e.per_ctc = rate;
   rate.total = {1, 8};
   e.wer = rate;
+  e.lm_scales = LmScales{0.5, 8};
   e.engine = "libtorch";
   e.instructions = "avx2";
   e.threads = 2;
@@ -182,16 +176,19 @@ Comparison everything_measured() {
   other.name = "dynamic_qint8";
   other.evaluation.model.bytes = 1'000'000;
   other.evaluation.step = StepReport{{3, 0.25, 0.5, 1}, {3, 0.25, 0.25, 0.25}, 80};
+  other.own_scales = other.evaluation;
+  other.own_scales->wer->total = {2, 8};
+  other.own_scales->lm_scales = LmScales{0.25, 16};
   MethodOutcome failed;
   failed.name = "static_qint8";
   failed.problem = "no data";
   Comparison comparison;
   comparison.tool_version = "9.9";
   comparison.eval_type = "val";
-  comparison.methods = {
-      {baseline, {}, {}, {}},
-      {other, RateDifference{5, -1.25, 10}, RateDifference{-0.5, -1, 2}, LogitsDifference{3, 40.5, 99.5}},
-      {failed, {}, {}, {}}};
+  comparison.methods = {{baseline, {}, {}, {}},
+                        {other, RateDifference{5, -1.25, 10, 0.125, Interval{-2.5, 12.5}},
+                         RateDifference{-0.5, -1, 2, 0.75, Interval{-0.25, 0.25}}, LogitsDifference{3, 40.5, 99.5}},
+                        {failed, {}, {}, {}}};
   return comparison;
 }
 
@@ -207,17 +204,27 @@ TEST(ComparisonReport, ColumnsAndValuesAreThoseWrittenOutByHand) {
             "method,succeeded,bytes,compression_ratio,per,per_ctc,per_difference,per_low,per_high,wer,wer_difference,"
             "wer_low,wer_high,logits_sqnr_db,argmax_agreement_percent,model_ms_per_trial,wall_ms_per_trial,"
             "real_time_factor,step_p50_ms,step_p99_ms,step_max_ms,peak_memory_bytes,engine,instructions,threads,"
-            "model_ms_p10,model_ms_p50,model_ms_p90,core_share,problem\n"
-            "fp32,yes,4000000,1,25,25,,,,12.5,,,,,,250,500,0.0625,,,,12500000,libtorch,avx2,2,1.5,2.5,3.5,1,\n"
+            "model_ms_p10,model_ms_p50,model_ms_p90,core_share,per_sessions_low,per_sessions_high,"
+            "per_better_probability,per_verdict,wer_sessions_low,wer_sessions_high,wer_better_probability,wer_verdict,"
+            "per_wer_disagreement,acoustic_scale,blank_penalty,wer_own_scales,own_acoustic_scale,own_blank_penalty,"
+            "problem\n"
+            "fp32,yes,4000000,1,25,25,,,,12.5,,,,,,250,500,0.0625,,,,12500000,libtorch,avx2,2,1.5,2.5,3.5,1,"
+            ",,,,,,,,,0.5,8,,,,\n"
             "dynamic_qint8,yes,1000000,4,25,25,5,-1.25,10,12.5,-0.5,-1,2,40.5,99.5,250,500,0.0625,0.25,0.5,1,"
-            "12500000,libtorch,avx2,2,1.5,2.5,3.5,1,\n"
-            "static_qint8,no,,,,,,,,,,,,,,,,,,,,,,,,,,,,no data\n");
+            "12500000,libtorch,avx2,2,1.5,2.5,3.5,1,-2.5,12.5,0.125,can't tell with 2 trials,-0.25,0.25,0.75,"
+            "can't tell with 2 trials,none,0.5,8,25,0.25,16,\n"
+            "static_qint8,no,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,no data\n");
   const std::string text = comparison_text(comparison);
   EXPECT_EQ(
-      without_alignment(text.substr(0, text.find("2 trials"))),
-      "method MB ratio PER % PER - fp32 [95 %] PER ctc % WER % WER - fp32 [95 %] logits dB argmax %\n"
-      "fp32 4.0 1.00 25.00 - 25.00 12.50 - - -\n"
-      "dynamic_qint8 1.0 4.00 25.00 +5.00 [-1.25, +10.00] 25.00 12.50 -0.50 [-1.00, +2.00] 40.5 99.50\n"
+      without_alignment(text.substr(0, text.find("2 trials (val)"))),
+      "method MB ratio PER % PER - fp32 [95 %] PER ctc % WER % WER - fp32 [95 %] WER % own scales logits dB argmax "
+      "%\n"
+      "fp32 4.0 1.00 25.00 - 25.00 12.50 - - - -\n"
+      "dynamic_qint8 1.0 4.00 25.00 +5.00 [-1.25, +10.00] 25.00 12.50 -0.50 [-1.00, +2.00] 25.00 40.5 99.50\n"
+      "static_qint8 failed\n"
+      "method PER - fp32 by sessions P(PER better) PER WER - fp32 by sessions P(WER better) WER\n"
+      "fp32 - - - - - -\n"
+      "dynamic_qint8 [-2.50, +12.50] 0.125 can't tell with 2 trials [-0.25, +0.25] 0.750 can't tell with 2 trials\n"
       "static_qint8 failed\n"
       "method ms/trial [10-90 %] wall ms/trial real time factor step p50 ms step p99 ms peak MB engine instructions\n"
       "fp32 2.5 [1.5, 3.5] 500.0 0.0625 - - 12.5 libtorch avx2\n"
@@ -277,6 +284,51 @@ TEST(ComparisonReport, JsonHoldsEveryMetric) {
   EXPECT_TRUE(json["methods"][0]["metrics"]["per_low"].is_null());
 }
 
+// Whole evaluations: two sessions of two trials, 100 phonemes and 20 words each.
+MethodOutcome scored(const std::string& name, const std::vector<std::int64_t>& distances,
+                     const std::vector<std::int64_t>& word_distances, const fs::path& logits) {
+  MethodOutcome result = outcome(name, 1, distances, logits);
+  for (std::size_t i = 0; i < distances.size(); ++i) {
+    TrialScore& trial = result.evaluation.trials[i];
+    trial.label = (i < 2 ? "a/trial_" : "b/trial_") + std::to_string(i);
+    trial.true_length = 100;
+    trial.true_words = 20;
+    trial.word_distance = word_distances[i];
+  }
+  result.evaluation.wer = GroupedErrorRate{};
+  return result;
+}
+
+TEST_F(ComparisonTest, SaysWhetherAMethodIsWorseAndWherePerAndWerDisagree) {
+  const Comparison comparison = compare({scored("fp32", {9, 9, 9, 9}, {4, 4, 4, 4}, scratch_ / "a.h5"),
+                                         scored("opposed", {8, 8, 8, 8}, {4, 5, 5, 5}, scratch_ / "b.h5"),
+                                         scored("unclear", {8, 8, 9, 9}, {4, 4, 4, 4}, scratch_ / "b.h5")});
+  const ComparedMethod& opposed = comparison.methods[1];
+  EXPECT_TRUE(opposed.per_and_wer_disagree());
+  EXPECT_FALSE(comparison.methods[2].per_and_wer_disagree());
+  // WER, 1 word of 20 being 5 points: sessions differ by 1 of 40 words and by 2 of 40.
+  EXPECT_EQ(opposed.wer_difference->over_sessions->low, 2.5);
+  EXPECT_EQ(opposed.wer_difference->over_sessions->high, 5);
+  // PER: one session is better by a point, the other is the same.
+  EXPECT_EQ(comparison.methods[2].per_difference->over_sessions->low, -1);
+  EXPECT_EQ(comparison.methods[2].per_difference->over_sessions->high, 0);
+  const std::string warning =
+      "warning: opposed: PER and WER disagree: PER is clearly better by 1.00 points, WER clearly worse by 3.75 points "
+      "(at least 0.1 points and 90 % of the resamples)";
+  EXPECT_NE(comparison_text(comparison).find("\n" + warning), std::string::npos) << comparison_text(comparison);
+  EXPECT_NE(comparison_markdown(comparison).find("\n- " + warning), std::string::npos);
+  EXPECT_EQ(comparison_text(comparison).find("unclear: PER and"), std::string::npos);
+  const nlohmann::json json = nlohmann::json::parse(comparison_json(comparison));
+  EXPECT_EQ(json["methods"][1]["per_difference"]["verdict"], "better");
+  EXPECT_EQ(json["methods"][1]["per_difference"]["better_probability"], 1);
+  EXPECT_EQ(json["methods"][1]["wer_difference"]["over_sessions"], (nlohmann::json{{"low", 2.5}, {"high", 5}}));
+  EXPECT_EQ(json["methods"][1]["wer_difference"]["verdict"], "worse");
+  EXPECT_EQ(json["methods"][1]["per_and_wer_disagree"], true);
+  EXPECT_EQ(json["methods"][1]["metrics"]["per_wer_disagreement"], "PER better, WER worse");
+  EXPECT_EQ(json["methods"][2]["per_difference"]["verdict"], "can't tell with 4 trials");
+  EXPECT_EQ(json["methods"][2]["metrics"]["per_wer_disagreement"], "none");
+}
+
 TEST(ComparisonReport, WithoutTruthThereAreNoErrorRates) {
   Comparison comparison = everything_measured();
   comparison.eval_type = "test";
@@ -284,11 +336,14 @@ TEST(ComparisonReport, WithoutTruthThereAreNoErrorRates) {
     method.outcome.evaluation.per.reset();
     method.outcome.evaluation.per_ctc.reset();
     method.outcome.evaluation.wer.reset();
+    method.outcome.own_scales.reset();
     method.per_difference.reset();
     method.wer_difference.reset();
   }
   const std::string text = without_alignment(comparison_text(comparison));
   EXPECT_EQ(text.substr(0, text.find('\n')), "method MB ratio logits dB argmax %");
+  EXPECT_EQ(text.find("by sessions"), std::string::npos);
+  EXPECT_EQ(comparison_markdown(comparison).find("## Better or worse"), std::string::npos);
 }
 
 TEST(ComparisonReport, EqualLogitsHaveNoNumberOfDecibels) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "brainquant/support/error.h"
+#include "support/thread_limit.h"
 
 namespace brainquant {
 namespace {
@@ -30,6 +31,13 @@ TEST(ParallelFor, WhatIsThrownEndsItAndArrives) {
   EXPECT_EQ(calls, 4);
   EXPECT_THROW(parallel_for("a test", 1'000'000, 4, work), WorkError);
   EXPECT_LT(calls, 1'000'000);
+}
+
+TEST(ParallelFor, AThreadThatCannotBeStartedIsAnError) {
+  const std::string problem =
+      testing::problem_with_threads(1, [] { parallel_for("testing", 4, 8, [](std::size_t) {}); });
+  if (problem == "no limit") GTEST_SKIP() << problem;
+  EXPECT_EQ(problem.rfind("cannot start a thread for testing: ", 0), 0U) << problem;
 }
 
 }  // namespace

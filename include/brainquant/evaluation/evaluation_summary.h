@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "brainquant/evaluation/evaluated_model.h"
+#include "brainquant/evaluation/language_model_options.h"
 #include "brainquant/scoring/error_rate.h"
 #include "brainquant/support/option_list.h"
 #include "brainquant/support/run_key.h"
@@ -36,7 +37,7 @@ struct SentenceExample {
   std::vector<AlignedWords> words;
 };
 
-/// One trial's counts: what paired comparisons need.
+/// One trial's counts and texts: what paired comparisons need.
 struct TrialScore {
   std::string label;  // TrialId::label()
   std::string corpus;
@@ -47,6 +48,27 @@ struct TrialScore {
   std::int64_t distance_ctc = 0;
   std::int64_t true_words = 0;
   std::int64_t word_distance = 0;
+  // Files of earlier versions lack what follows.
+  std::string true_phonemes = {};              // names with single spaces between; "" in test
+  std::string true_sentence = {};              // as recorded; "" in test
+  std::optional<std::string> sentence = {};    // the language model's, as it came
+  std::optional<double> sentence_margin = {};  // of its score above the second best candidate's
+
+  std::string session() const { return label.substr(0, label.find('/')); }
+};
+
+/// A pair of scales and the edits it costs over all trials that it was tried on.
+struct TriedScales : LmScales {
+  std::int64_t word_distance = 0;
+};
+
+/// How --tune_lm found the language model's scales.
+struct LmTuning {
+  std::vector<std::string> trials;  // labels, of the train split
+  std::int64_t true_words = 0;
+  std::vector<TriedScales> tried;  // by acoustic_scale, then blank_penalty
+
+  double wer(const TriedScales& scales) const;
 };
 
 /// Of a set of times, in milliseconds.
@@ -111,7 +133,9 @@ struct EvaluationSummary {
   std::int64_t resumed = 0;             // trials taken over from an earlier, killed run
   std::optional<GroupedErrorRate> per;  // none for test
   std::optional<GroupedErrorRate> per_ctc;
-  std::string language_model;  // "" if none was used
+  std::string language_model;         // "" if none was used
+  std::optional<LmScales> lm_scales;  // that the sentences were made with; none but for wfst
+  std::optional<LmTuning> lm_tuning;
   std::optional<GroupedErrorRate> wer;
   std::vector<SentenceExample> worst_sentences;  // a few
   double language_model_seconds = 0;

@@ -1,6 +1,7 @@
 // Which language model makes sentences of the logits. Field names are the flags' names.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -13,6 +14,12 @@
 #include "brainquant/support/run_context.h"
 
 namespace brainquant {
+
+/// The two weights that decide most of a word error rate, and that the best values differ for from model to model.
+struct LmScales {
+  double acoustic_scale = 0;
+  double blank_penalty = 0;
+};
 
 struct LanguageModelOptions {
   bool skip_lm = false;
@@ -37,6 +44,8 @@ struct LanguageModelOptions {
   std::optional<double> ctc_blank_skip_threshold;
   std::optional<double> length_penalty;
   std::optional<int> nbest;
+  std::optional<std::int64_t> tune_lm;  // find acoustic_scale and blank_penalty on so many trials of the train split
+  std::filesystem::path lm_scales;      // empty: none; a file that holds them
 
   /// Throws UsageError for an unknown name, a value outside its range, or options of the one model with the other.
   /// Nothing is checked with skip_lm.
@@ -45,10 +54,17 @@ struct LanguageModelOptions {
   std::string chosen_lm() const;
   /// Says in log.info which of the options are not used because of skip_lm.
   void name_unused(const RunContext& context) const;
-  /// The preset with what takes its place.
+  /// The same with these two and without tune_lm and lm_scales.
+  LanguageModelOptions with(const LmScales& scales) const;
+  /// The same with what the file of lm_scales holds: a results JSON of an evaluation with the language model "wfst", or
+  /// an object {"acoustic_scale": ..., "blank_penalty": ...}. Throws FileError, FormatError.
+  LanguageModelOptions with_scales_read() const;
+  /// The preset with what takes its place. Neither tunes nor reads lm_scales.
   WfstOptions wfst_options() const;
   /// True if the model takes any number of trials at once.
   bool takes_trials_at_once() const { return chosen_lm() == "wfst"; }
+  /// True if trials of the train split are decoded to find the scales.
+  bool tunes() const { return !skip_lm && tune_lm.has_value(); }
   /// True if sentences come from a server, which may be absent.
   bool needs_server() const { return chosen_lm() == "redis"; }
   /// The command line that gives these options to another program of this project.

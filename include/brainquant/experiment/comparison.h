@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "brainquant/experiment/changes.h"
 #include "brainquant/experiment/experiment.h"
 #include "brainquant/scoring/bootstrap.h"
 
@@ -30,6 +31,10 @@ struct ComparedMethod {
   std::optional<RateDifference> per_difference;  // points; none for test
   std::optional<RateDifference> wer_difference;  // points; none without a language model
   std::optional<LogitsDifference> logits;
+  std::optional<MethodChanges> changes = {};  // none, too, of results that an earlier version left without their texts
+
+  /// PER is clearly better (or worse) than the baseline's and WER clearly the other way round, by clear_side_of().
+  bool per_and_wer_disagree() const;
 };
 
 struct Comparison {
@@ -54,9 +59,10 @@ Comparison compare_methods(std::vector<MethodOutcome> outcomes, const Experiment
 /// for another name.
 std::vector<Method> choose_methods(const std::vector<std::string>& names, const QuantizationOptions& common);
 
-/// Runs the methods one after the other and compares them; a failed one does not stop the others. The locks of all
-/// methods are held until `publish`, which gets the comparison under a lock of its own, returns: what it writes is of
-/// the files that lie there. Throws what run_experiment() throws, but for a method that failed.
+/// Runs the methods one after the other and compares them; a failed one does not stop the others. With
+/// options.language_model.tune_lm the language model's scales are tuned for the first method, and all have them. The
+/// locks of all methods are held until `publish`, which gets the comparison under a lock of its own, returns: what it
+/// writes is of the files that lie there. Throws what run_experiment() throws, but for a method that failed.
 Comparison run_comparison(const ExperimentOptions& options, const std::vector<Method>& methods,
                           const std::function<void(const Comparison&)>& publish, const RunContext& context = {},
                           const ProgramRunner& programs = in_process_runner());

@@ -29,8 +29,10 @@ struct ExperimentOptions {
   std::int64_t batch_size = 8;
   std::int64_t calibration_batch_size = 32;
   std::int64_t step_latency = 300;  // steps to time one by one
-  bool force = false;               // do finished work again, and replace another model's results
-  bool no_wait = false;             // another run is at work on a method: fail instead of waiting for it
+  /// A comparison with language_model.tune_lm: evaluate each method once more, with scales tuned for itself.
+  bool tune_lm_each = false;
+  bool force = false;    // do finished work again, and replace another model's results
+  bool no_wait = false;  // another run is at work on a method: fail instead of waiting for it
 
   /// Throws UsageError naming the option.
   void validate() const;
@@ -64,6 +66,7 @@ struct MethodOutcome {
   double quantize_seconds = 0;
   std::vector<std::pair<std::string, OptionValue>> options;  // every option of the run
   EvaluationSummary evaluation;
+  std::optional<EvaluationSummary> own_scales;  // with scales tuned for this method: ExperimentOptions::tune_lm_each
 };
 
 /// OUTPUT_DIR/quantization_results/METHOD_SPLIT, to which ".json", ".csv" and so on are added. A selection of trials

@@ -22,6 +22,9 @@ class WfstLanguageModel final : public LanguageModel {
   WfstLanguageModel(const std::filesystem::path& lm_dir, const WfstOptions& options,
                     const std::filesystem::path& rescore_lm = {});
 
+  /// The same graph and rescoring, shared and not read again, with other options. Throws UsageError.
+  WfstLanguageModel(const WfstLanguageModel& other, const WfstOptions& options);
+
   /// "wfst:" and the folder's name.
   std::string description() const override;
   /// Any number of threads may call it at once: the graph is shared, everything else is the call's own. The result

@@ -27,6 +27,8 @@ struct DatasetOptions {
   std::optional<std::int64_t> max_trials;  // only the first N, for testing
 
   bool leaves_trials_out() const { return !sessions.empty() || max_trials.has_value(); }
+  /// The whole train split of the same data, whichever trials are to be evaluated.
+  DatasetOptions train_split() const;
 };
 
 /// --data_dir and --csv_path; they refer to `options`.

@@ -21,7 +21,10 @@ std::string comparison_markdown(const Comparison& comparison,
 std::string comparison_csv(const Comparison& comparison, const std::vector<Metric>& metrics = comparison_metrics());
 std::string comparison_json(const Comparison& comparison, const std::vector<Metric>& metrics = comparison_metrics());
 
-/// comparison.md, comparison.csv and comparison.json in `folder`.
+/// Which words and phonemes each method changes: counts, and the sentences that differ.
+std::string comparison_changes_markdown(const Comparison& comparison);
+
+/// comparison.md, comparison.csv, comparison.json and comparison_changes.md in `folder`.
 void write_comparison(const Comparison& comparison, const std::filesystem::path& folder);
 
 /// One method's summary in a line, and its JSON (schema brainquant/experiment).
