@@ -23,7 +23,6 @@
 #include "quantization/quantize_checkpoint.h"
 #include "quantization/quantize_key.h"
 #include "quantization/quantized_file.h"
-#include "quantization/quantizer.h"
 #include "support/atomic_file.h"
 #include "support/cores.h"
 #include "support/parallel_for.h"
@@ -155,13 +154,14 @@ void Search::open() {
   keep();
 }
 
-// Calibrated once: what the activations are quantized by is the same for both.
 void Search::quantize() {
-  QuantizeJob job = job_;
-  job.options = all_matrices_in(job_.options, 4);
-  in_4_bits_ = quantize_checkpoint(job, checkpoint_, libtorch_calibration(), context_);
-  const QuantizationOptions in_8_bits = all_matrices_in(job_.options, 8);
-  in_8_bits_ = brainquant::quantize(checkpoint_, in_8_bits, in_4_bits_.activation_scales, {}, {}, {}, {}, context_);
+  const auto quantized_in = [&](int bits) {
+    QuantizeJob job = job_;
+    job.options = all_matrices_in(job_.options, bits);
+    return quantize_checkpoint(job, checkpoint_, libtorch_calibration(), context_);
+  };
+  in_4_bits_ = quantized_in(4);
+  in_8_bits_ = quantized_in(8);
 }
 
 void Search::measure_fp32() {
