@@ -20,10 +20,10 @@ double peak_of(const Kernel& kernel) {
   return found != known.end() ? found->second : known[&kernel] = peak_macs_per_second(kernel);
 }
 
-void product(benchmark::State& state, const Kernel& kernel, std::int64_t inputs, std::int64_t channels,
-             std::int64_t rows) {
+void product(benchmark::State& state, const Kernel& kernel, WeightFormat format, std::int64_t inputs,
+             std::int64_t channels, std::int64_t rows) {
   const double peak = peak_of(kernel);
-  PackedCase packed(kernel, inputs, channels, rows);
+  PackedCase packed(kernel, inputs, channels, rows, format);
   for (auto _ : state) {
     packed.multiply(0, 1);
     benchmark::ClobberMemory();
@@ -93,11 +93,15 @@ int main(int argc, char** argv) {
   for (const Kernel* kernel : supported_kernels()) {
     benchmark::RegisterBenchmark(fmt::format("{}/peak", kernel->name).c_str(),
                                  [=](benchmark::State& state) { peak(state, *kernel); });
-    for (const auto& layer : kLayers) {
-      for (const std::int64_t rows : {1, 2, 4, 8, 16, 32, 64}) {
-        benchmark::RegisterBenchmark(
-            fmt::format("{}/product/{}x{}/rows:{}", kernel->name, layer.inputs, layer.channels, rows).c_str(),
-            [=](benchmark::State& state) { product(state, *kernel, layer.inputs, layer.channels, rows); });
+    for (const WeightFormat format : {WeightFormat::int8, WeightFormat::int4}) {
+      for (const auto& layer : kLayers) {
+        for (const std::int64_t rows : {1, 2, 4, 8, 16, 32, 64}) {
+          benchmark::RegisterBenchmark(
+              fmt::format("{}/product/{}/{}x{}/rows:{}", kernel->name, name_of(format), layer.inputs, layer.channels,
+                          rows)
+                  .c_str(),
+              [=](benchmark::State& state) { product(state, *kernel, format, layer.inputs, layer.channels, rows); });
+        }
       }
     }
     register_elementwise(*kernel);

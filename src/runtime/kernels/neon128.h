@@ -9,6 +9,7 @@
 #include "runtime/kernels/elementwise.h"
 #include "runtime/kernels/int4_scalar.h"
 #include "runtime/kernels/kernel.h"
+#include "runtime/kernels/unroll.h"
 #include "runtime/kernels/with_constant.h"
 
 namespace brainquant {
@@ -44,8 +45,6 @@ inline int8x16_t broadcast(const std::uint8_t* x) {
   std::memcpy(&four, x, sizeof four);
   return vreinterpretq_s8_u32(vdupq_n_u32(four));
 }
-
-#define BRAINQUANT_UNROLL _Pragma("GCC unroll 16")
 
 /// The loops of a tile of Rows rows and one block (four registers), around Product::add(acc, x, weights).
 template <typename Product, int Rows>
