@@ -20,7 +20,6 @@ template <typename V>
 struct Int4Vnni {
   using Int = typename V::Int;
   static constexpr int kChannels = V::kChannels;
-  static constexpr int kVectorBytes = kChannels * static_cast<int>(kQuadInputs);
   static constexpr int kLineInputs = static_cast<int>(kLineQuads * kQuadInputs);
 
   /// Where the channels of a tile's vector v are in a group: bytes from the first block's.
