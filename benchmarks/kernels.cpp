@@ -33,6 +33,18 @@ void product(benchmark::State& state, const Kernel& kernel, WeightFormat format,
   if (peak > 0) state.counters["share_of_peak"] = benchmark::Counter(macs / peak, benchmark::Counter::kIsRate);
 }
 
+/// 4-bit weights to INT8: what products of many rows begin with where there is a faster INT8 product.
+void expansion(benchmark::State& state, const Kernel& kernel, std::int64_t inputs, std::int64_t channels) {
+  const PackedCase packed(kernel, inputs, channels, 1, WeightFormat::int4);
+  PackedMatrix expanded;
+  for (auto _ : state) {
+    packed.weights.expand(packed.weights.all_blocks(), expanded);
+    benchmark::ClobberMemory();
+  }
+  state.counters["Gweights/s"] =
+      benchmark::Counter(packed.macs() * static_cast<double>(state.iterations()) / 1e9, benchmark::Counter::kIsRate);
+}
+
 void peak(benchmark::State& state, const Kernel& kernel) {
   for (auto _ : state) benchmark::DoNotOptimize(peak_of(kernel));
   state.counters["GMAC/s"] = peak_of(kernel) / 1e9;
@@ -103,6 +115,12 @@ int main(int argc, char** argv) {
               [=](benchmark::State& state) { product(state, *kernel, format, layer.inputs, layer.channels, rows); });
         }
       }
+    }
+    for (const auto& layer : kLayers) {
+      if (kernel->int4.expand == nullptr) continue;
+      benchmark::RegisterBenchmark(
+          fmt::format("{}/expansion/{}x{}", kernel->name, layer.inputs, layer.channels).c_str(),
+          [=](benchmark::State& state) { expansion(state, *kernel, layer.inputs, layer.channels); });
     }
     register_elementwise(*kernel);
   }
