@@ -7,6 +7,7 @@
 #include "recurrence.h"
 #include "runtime/kernels/kernel_table.h"
 #include "runtime/native_engine.h"
+#include "step_bound.h"
 #include "t15.h"
 
 namespace {
@@ -37,8 +38,15 @@ void trials(benchmark::State& state, const QuantizationOptions& method, int thre
   state.SetLabel(engine->instructions());
 }
 
-/// An iteration is a trial; its counters are of its steps.
+/// An iteration is a trial; its counters are of its steps. share_of_bound is how much of a step's work the slower of
+/// its bounds takes.
 void streaming(benchmark::State& state, const QuantizationOptions& method, int threads) {
+  StepBound bound;
+  {
+    ThreadTeam team(threads);
+    const WeightFormat format = method.has_4_bit_weights() ? WeightFormat::int4 : WeightFormat::int8;
+    bound = step_bound(choose_kernel(""), format, team);
+  }
   const std::unique_ptr<Engine> engine = make_native_engine(model_of(method), "", threads);
   const std::vector<float> features = t15_trial(1);
   StepTimes times;
@@ -50,6 +58,9 @@ void streaming(benchmark::State& state, const QuantizationOptions& method, int t
   const LatencySummary work = summarize_seconds(times.work), last = summarize_seconds(times.last_bin);
   state.counters["work_p50_us"] = 1e3 * work.p50_ms;
   state.counters["work_p99_us"] = 1e3 * work.p99_ms;
+  state.counters["reading_us"] = 1e6 * bound.reading;
+  state.counters["products_us"] = 1e6 * bound.products;
+  state.counters["share_of_bound"] = 1e3 * bound.slower() / work.p50_ms;
   state.counters["last_bin_p50_us"] = 1e3 * last.p50_ms;
   state.counters["last_bin_p99_us"] = 1e3 * last.p99_ms;
   state.SetLabel(engine->instructions());
@@ -75,8 +86,12 @@ int main(int argc, char** argv) {
   const auto add = [](const std::string& name, auto run) {
     return benchmark::RegisterBenchmark(name.c_str(), run)->Unit(benchmark::kMillisecond);
   };
-  for (const QuantizationOptions& method : all_methods()) {
-    if (method.dtype != Dtype::qint8) continue;
+  std::vector<QuantizationOptions> methods = all_methods();
+  methods.push_back(methods.back());
+  methods.back().dtype = Dtype::qint4;
+  methods.back().weight_rounding = WeightRounding::nearest;
+  for (const QuantizationOptions& method : methods) {
+    if (method.dtype == Dtype::float16) continue;
     for (const int threads : {1, 2}) {
       const std::string at = fmt::format("{}/threads:{}", method.method_name(), threads);
       for (const int count : {1, 16}) {

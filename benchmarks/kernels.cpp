@@ -20,10 +20,10 @@ double peak_of(const Kernel& kernel) {
   return found != known.end() ? found->second : known[&kernel] = peak_macs_per_second(kernel);
 }
 
-void product(benchmark::State& state, const Kernel& kernel, std::int64_t inputs, std::int64_t channels,
-             std::int64_t rows) {
+void product(benchmark::State& state, const Kernel& kernel, WeightFormat format, std::int64_t inputs,
+             std::int64_t channels, std::int64_t rows) {
   const double peak = peak_of(kernel);
-  PackedCase packed(kernel, inputs, channels, rows);
+  PackedCase packed(kernel, inputs, channels, rows, format);
   for (auto _ : state) {
     packed.multiply(0, 1);
     benchmark::ClobberMemory();
@@ -31,6 +31,18 @@ void product(benchmark::State& state, const Kernel& kernel, std::int64_t inputs,
   const double macs = packed.macs() * static_cast<double>(state.iterations());
   state.counters["GMAC/s"] = benchmark::Counter(macs / 1e9, benchmark::Counter::kIsRate);
   if (peak > 0) state.counters["share_of_peak"] = benchmark::Counter(macs / peak, benchmark::Counter::kIsRate);
+}
+
+/// 4-bit weights to INT8: what products of many rows begin with where there is a faster INT8 product.
+void expansion(benchmark::State& state, const Kernel& kernel, std::int64_t inputs, std::int64_t channels) {
+  const PackedCase packed(kernel, inputs, channels, 1, WeightFormat::int4);
+  PackedMatrix expanded;
+  for (auto _ : state) {
+    packed.weights.expand(packed.weights.all_blocks(), expanded);
+    benchmark::ClobberMemory();
+  }
+  state.counters["Gweights/s"] =
+      benchmark::Counter(packed.macs() * static_cast<double>(state.iterations()) / 1e9, benchmark::Counter::kIsRate);
 }
 
 void peak(benchmark::State& state, const Kernel& kernel) {
@@ -93,12 +105,22 @@ int main(int argc, char** argv) {
   for (const Kernel* kernel : supported_kernels()) {
     benchmark::RegisterBenchmark(fmt::format("{}/peak", kernel->name).c_str(),
                                  [=](benchmark::State& state) { peak(state, *kernel); });
-    for (const auto& layer : kLayers) {
-      for (const std::int64_t rows : {1, 2, 4, 8, 16, 32, 64}) {
-        benchmark::RegisterBenchmark(
-            fmt::format("{}/product/{}x{}/rows:{}", kernel->name, layer.inputs, layer.channels, rows).c_str(),
-            [=](benchmark::State& state) { product(state, *kernel, layer.inputs, layer.channels, rows); });
+    for (const WeightFormat format : {WeightFormat::int8, WeightFormat::int4}) {
+      for (const auto& layer : kLayers) {
+        for (const std::int64_t rows : {1, 2, 4, 8, 16, 32, 64}) {
+          benchmark::RegisterBenchmark(
+              fmt::format("{}/product/{}/{}x{}/rows:{}", kernel->name, name_of(format), layer.inputs, layer.channels,
+                          rows)
+                  .c_str(),
+              [=](benchmark::State& state) { product(state, *kernel, format, layer.inputs, layer.channels, rows); });
+        }
       }
+    }
+    for (const auto& layer : kLayers) {
+      if (kernel->int4.expand == nullptr) continue;
+      benchmark::RegisterBenchmark(
+          fmt::format("{}/expansion/{}x{}", kernel->name, layer.inputs, layer.channels).c_str(),
+          [=](benchmark::State& state) { expansion(state, *kernel, layer.inputs, layer.channels); });
     }
     register_elementwise(*kernel);
   }

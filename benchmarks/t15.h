@@ -33,11 +33,19 @@ inline TrialCost trial_cost(const DecoderConfig& c, std::int64_t bins) {
           number(steps) * number(c.n_layers * gates * c.n_units)};
 }
 
-/// Bytes of INT8 weights that one streaming step reads: every GRU and output weight once, the day layer's once a bin.
-inline std::int64_t step_bytes(const DecoderConfig& c) {
+/// Products of one streaming step: with every GRU and output weight once, with the day layer's once a bin.
+inline std::int64_t step_macs(const DecoderConfig& c) {
   const std::int64_t gates = 3 * c.n_units;
   return gates * (c.step_input_size() + (2 * c.n_layers - 1) * c.n_units) + c.n_classes * c.n_units +
          c.bins_between_steps() * c.n_input_features * c.n_input_features;
+}
+
+/// Bytes of weights that it reads. With 4 bits: a nibble a weight and a byte for every 32 in all but the output layer,
+/// which is INT8.
+inline std::int64_t step_bytes(const DecoderConfig& c, WeightFormat format) {
+  const std::int64_t in_8_bits = format == WeightFormat::int4 ? c.n_classes * c.n_units : step_macs(c);
+  const std::int64_t in_4_bits = step_macs(c) - in_8_bits;
+  return in_8_bits + in_4_bits / 2 + in_4_bits / Int4Matrix::kGroupInputs;
 }
 
 }  // namespace brainquant::benchmarks

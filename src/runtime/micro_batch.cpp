@@ -139,13 +139,17 @@ void MicroBatch::recur(Member& own, std::size_t layer, std::int64_t begin, std::
     last[i] = own.carried_rows.data() + at * units;
     last_scale[i] = own.carried_scale[static_cast<std::size_t>(at)];
   }
+  const bool expands = weight.pays_to_expand(rows_.active(begin), rows_.count());
+  if (expands) weight.expand(blocks, own.expanded);
+  const PackedMatrix& product = expands ? own.expanded : weight;
+  const Share product_blocks = expands ? own.expanded.all_blocks() : blocks;
   for (std::int64_t t = begin; t < end; ++t) {
     const std::int64_t first_row = rows_.first_row(t);
     const std::int64_t active = rows_.active(t);
     // By turns: a fast member writes the next step's h while a slow one still reads this step's.
     const float* h_before = hidden_[(t + 1) % 2].data() + static_cast<std::int64_t>(layer) * kTrialsTogether * units;
     float* h_now = hidden_[t % 2].data() + static_cast<std::int64_t>(layer) * kTrialsTogether * units;
-    weight.multiply(blocks, {last, active}, {own.acc.data(), acc_stride});
+    product.multiply(product_blocks, {last, active}, {own.acc.data(), acc_stride});
     for (std::int64_t i = 0; i < active; ++i) {
       float* h = h_now + i * units + first_unit;
       std::copy_n(h_before + i * units + first_unit, own_units, h);

@@ -32,6 +32,7 @@ class MicroBatch {
     Share unit_blocks;
     AlignedBuffer<float> outputs;
     AlignedBuffer<std::int32_t> acc;
+    PackedMatrix expanded;                    // its blocks of one layer's weight_hh for a stretch, where that pays
     std::vector<const std::uint8_t*> row_at;  // of hidden rows
     // Every member quantizes all units' h for itself: cheaper than waiting for one another a second time in each step.
     AlignedBuffer<std::uint8_t> hidden_rows[2];  // [rows, padded_units], of even and odd layers

@@ -8,6 +8,9 @@ namespace brainquant {
 
 namespace {
 
+/// Stored nibbles are code + 8; this turns a byte's two into signed codes.
+constexpr std::uint8_t kSigned = 0x88;
+
 /// Puts the codes of one channel's inputs [first, first + count) into its lines, 8 inputs a line; returns their sum.
 std::int32_t pack_codes(const Int4Matrix& weight, std::int64_t row, std::int64_t first, std::int64_t count,
                         std::uint8_t* to) {
@@ -16,10 +19,10 @@ std::int32_t pack_codes(const Int4Matrix& weight, std::int64_t row, std::int64_t
   std::int32_t sum = 0;
   if (first % 2 == 0 && count % kLineInputs == 0) {
     for (const std::uint8_t* from = codes + first / 2; count > 0; count -= kLineInputs, from += 4, to += kQuadBytes) {
-      to[0] = static_cast<std::uint8_t>((from[0] & 15) | from[2] << 4);
-      to[1] = static_cast<std::uint8_t>(from[0] >> 4 | (from[2] & 0xf0));
-      to[2] = static_cast<std::uint8_t>((from[1] & 15) | from[3] << 4);
-      to[3] = static_cast<std::uint8_t>(from[1] >> 4 | (from[3] & 0xf0));
+      to[0] = static_cast<std::uint8_t>(((from[0] & 15) | from[2] << 4) ^ kSigned);
+      to[1] = static_cast<std::uint8_t>((from[0] >> 4 | (from[2] & 0xf0)) ^ kSigned);
+      to[2] = static_cast<std::uint8_t>(((from[1] & 15) | from[3] << 4) ^ kSigned);
+      to[3] = static_cast<std::uint8_t>((from[1] >> 4 | (from[3] & 0xf0)) ^ kSigned);
       for (int k = 0; k < 4; ++k) sum += (from[k] & 15) + (from[k] >> 4);
       sum += static_cast<std::int32_t>(kLineInputs) * Int4Matrix::kLowestCode;
     }
@@ -28,8 +31,8 @@ std::int32_t pack_codes(const Int4Matrix& weight, std::int64_t row, std::int64_t
   for (std::int64_t i = 0; i < count; ++i) {
     const int stored = Int4Matrix::nibble(codes, first + i);
     std::uint8_t& byte = to[i / kLineInputs * kQuadBytes + i % kQuadInputs];
-    byte =
-        static_cast<std::uint8_t>(i % kLineInputs < kQuadInputs ? (byte & 0xf0) | stored : (byte & 15) | stored << 4);
+    byte = static_cast<std::uint8_t>(i % kLineInputs < kQuadInputs ? (byte & 0xf0) | (stored ^ 8)
+                                                                   : (byte & 15) | (stored ^ 8) << 4);
     sum += stored + Int4Matrix::kLowestCode;
   }
   return sum;
@@ -46,7 +49,7 @@ PackedMatrix pack_int4(const PackArguments& arguments) {
                                                  .quad_bytes = kQuadBytes / kLineQuads,
                                                  .scale_bytes = round_up(weight.groups() * kBlockChannels, kQuadBytes),
                                                  .run_quads = run_quads});
-  constexpr std::uint8_t kZeroCodes = 0x88;  // stored as code + 8
+  constexpr std::uint8_t kZeroCodes = 0;
   auto* const bytes = reinterpret_cast<std::uint8_t*>(packed.values.data());
   for (std::int64_t b = 0; b < packed.block_count; ++b) {
     std::fill_n(bytes + b * packed.block_stride(), packed.quad_count * packed.quad_bytes, kZeroCodes);

@@ -13,6 +13,7 @@ namespace {
 /// Quads taken at a time when there are more rows than one tile: a tile's weights (4 blocks * 128 quads * 64 bytes)
 /// stay in the first-level cache while the rows pass.
 constexpr std::int64_t kQuadsAtATime = 128;
+static_assert(kQuadsAtATime % kGroupQuads == 0);
 }  // namespace
 
 std::vector<std::int64_t> channels_in_order(std::int64_t rows) {
@@ -66,9 +67,10 @@ PackedMatrix empty_packed(const PackArguments& arguments, const PackedShape& sha
   return packed;
 }
 
-// Whole runs of 4-bit weights, so that no group is cut.
+// No group of 4-bit weights is cut: whole runs where their last group is shorter.
 std::int64_t PackedMatrix::quads_in_a_piece() const {
-  return run_quads > 0 ? run_quads * std::max<std::int64_t>(1, kQuadsAtATime / run_quads) : kQuadsAtATime;
+  if (run_quads % kGroupQuads == 0) return kQuadsAtATime;
+  return run_quads * std::max<std::int64_t>(1, kQuadsAtATime / run_quads);
 }
 
 TileArguments PackedMatrix::tile_at(Share blocks, Share quads) const {
@@ -91,15 +93,28 @@ TileArguments PackedMatrix::tile_at(Share blocks, Share quads) const {
 }
 
 // The tile's weights are then INT8, in memory of this thread's own until its next call.
-void PackedMatrix::expand(TileArguments& tile) const {
+void PackedMatrix::expand_tile(TileArguments& tile) const {
   thread_local AlignedBuffer<std::int8_t> weights;
   const std::int64_t block_bytes = tile.quad_count * kQuadBytes;
-  if (weights.size() < tile.block_count * block_bytes) {
-    weights = AlignedBuffer<std::int8_t>(tile.block_count * block_bytes);
-  }
+  weights.reserve(tile.block_count * block_bytes);
   gemm.expand(tile, weights.data());
   tile.weights = weights.data();
   tile.block_stride = block_bytes;
+}
+
+bool PackedMatrix::pays_to_expand(std::int64_t rows, std::int64_t all_rows) const {
+  return gemm.expand != nullptr && rows >= gemm.expanded_from && all_rows >= gemm.expand_from;
+}
+
+void PackedMatrix::expand(Share blocks, PackedMatrix& to) const {
+  to.gemm = *gemm.expanded;
+  to.block_count = blocks.count();
+  to.quad_count = quad_count;
+  to.values.reserve(blocks.count() * quad_count * kQuadBytes);
+  gemm.expand(tile_at(blocks, {0, quad_count}), to.values.data());
+  to.compensation.reserve(blocks.count() * kBlockChannels);
+  std::copy_n(compensation.data() + blocks.begin * kBlockChannels, blocks.count() * kBlockChannels,
+              to.compensation.data());
 }
 
 void PackedMatrix::multiply_part(Share blocks, Share quads, const ActivationRows& x, const Sums& sums) const {
@@ -108,7 +123,7 @@ void PackedMatrix::multiply_part(Share blocks, Share quads, const ActivationRows
     const auto bytes = static_cast<std::size_t>(blocks.count() * kBlockChannels) * sizeof(std::int32_t);
     for (std::int64_t m = 0; m < x.count; ++m) std::memcpy(sums.values + m * sums.stride, start, bytes);
   }
-  const bool expands = gemm.expand != nullptr && x.count >= gemm.expand_from;
+  const bool expands = pays_to_expand(x.count, x.count);
   const GemmConfig& product = expands ? *gemm.expanded : gemm;
   const auto multiply_tile = within_pair_limit ? product.multiply_tile : product.multiply_any_tile;
   const std::int64_t tile_blocks = product.nr / kBlockChannels;
@@ -118,7 +133,7 @@ void PackedMatrix::multiply_part(Share blocks, Share quads, const ActivationRows
     for (std::int64_t quad = quads.begin; quad < quads.end; quad += quads_at_a_time) {
       const std::int64_t quad_end = std::min(quad + quads_at_a_time, quads.end);
       TileArguments tile = tile_at({block, block_end}, {quad, quad_end});
-      if (expands) expand(tile);
+      if (expands) expand_tile(tile);
       tile.acc_stride = sums.stride;
       const Outliers::OfTile apart = outliers.of_tile({block, block_end}, {quad, quad_end});
       for (std::int64_t row = 0; row < x.count; row += tile.row_count) {

@@ -29,7 +29,7 @@ struct Sums {
 };
 
 struct PackedMatrix {
-  GemmConfig gemm;                           // what it is packed for and multiplied by
+  GemmConfig gemm{};                         // what it is packed for and multiplied by
   std::int64_t block_count = 0;              // of 16 output channels
   std::int64_t quad_count = 0;               // of gemm.kr inputs
   std::int64_t quad_bytes = kQuadBytes;      // of a block's quad
@@ -56,10 +56,17 @@ struct PackedMatrix {
   /// 4-bit weights: quads begin and end at runs.
   void multiply_part(Share blocks, Share quads, const ActivationRows& x, const Sums& sums) const;
 
+  /// Whether many products of `rows` rows each, `all_rows` in all, are faster with weights that are expanded once for
+  /// all of them.
+  bool pays_to_expand(std::int64_t rows, std::int64_t all_rows) const;
+  /// Makes `to` the INT8 matrix that `blocks` of this one expand to, without scales and biases: its products are the
+  /// same. Keeps to.values if they have room.
+  void expand(Share blocks, PackedMatrix& to) const;
+
  private:
   std::int64_t quads_in_a_piece() const;
   TileArguments tile_at(Share blocks, Share quads) const;
-  void expand(TileArguments& tile) const;
+  void expand_tile(TileArguments& tile) const;
 };
 
 struct PackArguments {

@@ -262,7 +262,8 @@ TEST(QuantizedFile, LoadingGivesTheFactsOfTheFile) {
 
 TEST(QuantizedFile, FilesOfVersion2AreRead) {
   const std::filesystem::path folder = BRAINQUANT_FILES_V2;
-  for (const std::string name : {"dynamic_qint8", "dynamic_float16", "static_qint8", "static_per_channel_qint8"}) {
+  for (const std::string name : {"dynamic_qint8", "dynamic_float16", "static_qint8", "static_per_channel_qint8",
+                                 "static_per_channel_qint4", "static_per_channel_mixed"}) {
     SCOPED_TRACE(name);
     const QuantizedFileHead head = read_quantized_head(folder / (name + ".pt"));
     EXPECT_EQ(head.format_version, 2);

@@ -167,6 +167,14 @@ void check_int4_products(const Kernel& kernel, const Int4Case& values, std::int6
   packed.multiply_part(blocks, {middle, packed.quad_count}, {rows.data(), row_count}, {acc.data(), width});
   packed.multiply(blocks, {rows.data(), row_count}, {at_once.data(), width});
   ASSERT_EQ(at_once, acc);
+  if (packed.gemm.expand != nullptr) {
+    PackedMatrix int8;
+    for (const Share share : {packed.all_blocks(), blocks})
+      packed.expand(share, int8);  // the second into the first's room
+    std::fill(at_once.begin(), at_once.end(), 77);
+    int8.multiply(int8.all_blocks(), {rows.data(), row_count}, {at_once.data(), width});
+    ASSERT_EQ(at_once, acc) << kernel.name << ", " << values.name << ": expanded";
+  }
   for (std::int64_t m = 0; m < row_count; ++m) {
     for (std::int64_t c = blocks.begin * kBlockChannels; c < channels; ++c) {
       std::int32_t sum = 0;
@@ -184,12 +192,13 @@ void check_int4_products(const Kernel& kernel, const Int4Case& values, std::int6
 
 TEST_P(PackedMatrixProduct, OfFourBitsEqualsTheSumsWrittenOut) {
   for (const Int4Case& values : int4_cases()) {
-    for (const std::int64_t rows : {1, 2, 16, 17, 33}) {
+    for (const std::int64_t rows : {1, 2, 3, 4, 5, 16, 17, 33}) {
       check_int4_products(*GetParam(), values, 48, 64, 1, rows);
       check_int4_products(*GetParam(), values, 41, 37, 3, rows);  // groups of 32 and 5, in rows of 48
       check_int4_products(*GetParam(), values, 7, 5, 4, rows);
       check_int4_products(*GetParam(), values, 16, 100, 2, rows);
     }
+    check_int4_products(*GetParam(), values, 128, 768, 1, 1);  // tiles of 4, 2 and 1 blocks
     check_int4_products(*GetParam(), values, 80, 768, 1, 14);
     check_int4_products(*GetParam(), values, 33, 512, 3, 40);
   }
@@ -209,6 +218,19 @@ TEST(GemmConfig, IsNamedAfterItsFormatAndCutsIntoWholeBlocks) {
       EXPECT_EQ(gemm.pair_limit > 0, gemm.multiply_any_tile != nullptr && gemm.multiply_sparse != nullptr);
     }
   }
+}
+
+// Of 4 products with 3 rows each, the expansion is worth its time if 3 rows and 12 are enough.
+TEST(GemmConfig, ExpandsWhereManyRowsShareIt) {
+  PackedMatrix packed;
+  EXPECT_FALSE(packed.pays_to_expand(1000, 1000));
+  packed.gemm.expand = [](const TileArguments&, std::int8_t*) {};
+  packed.gemm.expanded_from = 3;
+  packed.gemm.expand_from = 12;
+  EXPECT_TRUE(packed.pays_to_expand(3, 12));
+  EXPECT_TRUE(packed.pays_to_expand(12, 12));
+  EXPECT_FALSE(packed.pays_to_expand(3, 11));
+  EXPECT_FALSE(packed.pays_to_expand(2, 128));
 }
 
 TEST(GemmConfig, FormatsWithoutOneAreRefusedByName) {

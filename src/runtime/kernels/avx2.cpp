@@ -6,7 +6,9 @@
 
 #include "runtime/kernels/avx256.h"
 #include "runtime/kernels/elementwise.h"
+#include "runtime/kernels/int4_groups.h"
 #include "runtime/kernels/kernel.h"
+#include "runtime/kernels/unroll.h"
 #include "runtime/kernels/with_constant.h"
 
 namespace brainquant {
@@ -75,6 +77,51 @@ void multiply_sparse(const SparseQuads& t) {
   with_constant<kMr>(t.row_count, [&](auto rows) { sparse_rows<rows>(t); });
 }
 
+// 4-bit weights. Codes are signed, activations unsigned (q + 128): the products of a pair are 2 * 255 * 8 = 4,080 at
+// most, and the 8 pair sums of a group 32,640, so they add up in 16 bits; one vpmaddwd multiplies them by the group's
+// scale. A half block's codes of a group (8 channels x 32 inputs) are decoded into 8 registers, through which the rows
+// pass.
+constexpr int kInt4Mr = 16;
+
+template <int Lines>
+inline __attribute__((always_inline)) void add_half_group(const TileArguments& t, Int4Group group, std::int64_t block,
+                                                          std::int64_t half) {
+  const __m256i low_nibbles = _mm256_set1_epi8(15);
+  const __m256i signed_codes =
+      _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, -8, -7, -6, -5, -4, -3, -2, -1));
+  const std::int64_t at_block = block * t.block_stride;
+  const std::uint8_t* const lines = group.lines + at_block + half * kHalfQuadBytes;
+  __m256i codes[2 * Lines];
+  BRAINQUANT_UNROLL
+  for (int j = 0; j < Lines; ++j) {
+    const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(lines + j * kQuadBytes));
+    codes[2 * j] = _mm256_shuffle_epi8(signed_codes, _mm256_and_si256(bytes, low_nibbles));
+    codes[2 * j + 1] = _mm256_shuffle_epi8(signed_codes, _mm256_and_si256(_mm256_srli_epi16(bytes, 4), low_nibbles));
+  }
+  const __m256i scale = doubled_scales_256(group.scales + at_block + half * kHalfChannels);
+  const std::int64_t at = t.row_offset + group.quad * kQuadInputs;
+  std::int32_t* const acc = t.acc + block * kBlockChannels + half * kHalfChannels;
+  for (std::int64_t m = 0; m < t.row_count; ++m) {
+    const std::uint8_t* const x = t.rows[m] + at;
+    __m256i sums = _mm256_maddubs_epi16(broadcast(x), codes[0]);
+    BRAINQUANT_UNROLL
+    for (int q = 1; q < 2 * Lines; ++q) {
+      sums = _mm256_add_epi16(sums, _mm256_maddubs_epi16(broadcast(x + q * kQuadInputs), codes[q]));
+    }
+    auto* const to = reinterpret_cast<__m256i*>(acc + m * t.acc_stride);
+    _mm256_storeu_si256(to, _mm256_add_epi32(_mm256_loadu_si256(to), _mm256_madd_epi16(sums, scale)));
+  }
+}
+
+void multiply_int4(const TileArguments& t) {
+  for (std::int64_t block = 0; block < t.block_count; ++block) {
+    for_each_group(t, [&](Int4Group group, auto lines) {
+      add_half_group<lines>(t, group, block, 0);
+      add_half_group<lines>(t, group, block, 1);
+    });
+  }
+}
+
 }  // namespace
 
 extern const Kernel kAvx2Kernel;
@@ -96,6 +143,6 @@ constinit const Kernel kAvx2Kernel =
                                             .nr = kNrBlocks * kBlockChannels,
                                             .kr = kQuadInputs,
                                             .pack = pack_int4,
-                                            .multiply_tile = multiply_int4_256}});
+                                            .multiply_tile = multiply_int4}});
 
 }  // namespace brainquant

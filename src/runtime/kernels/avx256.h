@@ -7,6 +7,7 @@
 
 #include "runtime/kernels/int4_groups.h"
 #include "runtime/kernels/kernel.h"
+#include "runtime/kernels/unroll.h"
 
 namespace brainquant {
 namespace {
@@ -45,10 +46,6 @@ struct Avx256 {
 inline __m256i broadcast(const std::uint8_t* x) {
   return _mm256_set1_epi32(*reinterpret_cast<const int __attribute__((may_alias, aligned(1)))*>(x));
 }
-
-// Every loop over a tile's registers is unrolled by force: an array that is still indexed at run time would live in
-// memory.
-#define BRAINQUANT_UNROLL _Pragma("GCC unroll 16")
 
 /// The loops of a tile of Rows x Blocks blocks (two registers each), around Product::add(acc, x, weights); a
 /// Product::Activations x is made of 4 unsigned activations in every lane.
@@ -92,60 +89,11 @@ void tile_256(const TileArguments& t) {
   }
 }
 
-// 4-bit weights. Codes are signed, activations unsigned (q + 128): the products of a pair are 2 * 255 * 8 = 4,080 at
-// most, and the 8 pair sums of a group 32,640, so they add up in 16 bits; one vpmaddwd multiplies them by the group's
-// scale. A half block's codes of a group (8 channels x 32 inputs) are decoded into 8 registers, through which the rows
-// pass.
-inline constexpr int kInt4Mr = 16;
-
-/// The codes of a line's first and second k quad.
-struct DecodedLine256 {
-  __m256i first, second;
-  explicit DecodedLine256(const std::uint8_t* line) {
-    const __m256i low_nibbles = _mm256_set1_epi8(15);
-    const __m256i lowest_code = _mm256_set1_epi8(8);
-    const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(line));
-    first = _mm256_sub_epi8(_mm256_and_si256(bytes, low_nibbles), lowest_code);
-    second = _mm256_sub_epi8(_mm256_and_si256(_mm256_srli_epi16(bytes, 4), low_nibbles), lowest_code);
-  }
-};
-
-/// 8 channels' group scales, each in both 16-bit halves of its lane.
+/// 8 channels' group scales, each in both words of its lane.
 inline __m256i doubled_scales_256(const std::uint8_t* scales) {
-  const __m256i wide = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(scales)));
-  return _mm256_or_si256(wide, _mm256_slli_epi32(wide, 16));
-}
-
-template <int Lines>
-inline __attribute__((always_inline)) void add_half_group_256(const TileArguments& t, Int4Group group,
-                                                              std::int64_t half) {
-  __m256i codes[2 * Lines];
-  BRAINQUANT_UNROLL
-  for (int j = 0; j < Lines; ++j) {
-    const DecodedLine256 line(group.lines + half * kHalfQuadBytes + j * kQuadBytes);
-    codes[2 * j] = line.first;
-    codes[2 * j + 1] = line.second;
-  }
-  const __m256i scale = doubled_scales_256(group.scales + half * kHalfChannels);
-  const std::int64_t at = t.row_offset + group.quad * kQuadInputs;
-  std::int32_t* const acc = t.acc + group.block * kBlockChannels + half * kHalfChannels;
-  for (std::int64_t m = 0; m < t.row_count; ++m) {
-    const std::uint8_t* const x = t.rows[m] + at;
-    __m256i sums = _mm256_maddubs_epi16(broadcast(x), codes[0]);
-    BRAINQUANT_UNROLL
-    for (int q = 1; q < 2 * Lines; ++q) {
-      sums = _mm256_add_epi16(sums, _mm256_maddubs_epi16(broadcast(x + q * kQuadInputs), codes[q]));
-    }
-    auto* const to = reinterpret_cast<__m256i*>(acc + m * t.acc_stride);
-    _mm256_storeu_si256(to, _mm256_add_epi32(_mm256_loadu_si256(to), _mm256_madd_epi16(sums, scale)));
-  }
-}
-
-inline void multiply_int4_256(const TileArguments& t) {
-  for_each_group(t, [&](Int4Group group, auto lines) {
-    add_half_group_256<lines>(t, group, 0);
-    add_half_group_256<lines>(t, group, 1);
-  });
+  const __m256i all =
+      _mm256_set1_epi64x(*reinterpret_cast<const long long __attribute__((may_alias, aligned(1)))*>(scales));
+  return _mm256_shuffle_epi8(all, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kScaleTwice.bytes)));
 }
 
 }  // namespace

@@ -3,8 +3,9 @@
 #include <immintrin.h>
 
 #include "runtime/kernels/elementwise.h"
-#include "runtime/kernels/int4_groups.h"
+#include "runtime/kernels/int4_vnni.h"
 #include "runtime/kernels/kernel.h"
+#include "runtime/kernels/unroll.h"
 #include "runtime/kernels/with_constant.h"
 
 namespace brainquant {
@@ -37,10 +38,6 @@ struct Avx512 {
 inline __m512i broadcast(const std::uint8_t* x) {
   return _mm512_set1_epi32(*reinterpret_cast<const int __attribute__((may_alias, aligned(1)))*>(x));
 }
-
-// Every loop over a tile's registers is unrolled by force: an array that is still indexed at run time would live in
-// memory.
-#define BRAINQUANT_UNROLL _Pragma("GCC unroll 32")
 
 /// Rows times Blocks sums stay in registers. `Chains` splits each sum over as many registers, for few rows, where the
 /// instruction's latency would be the limit.
@@ -109,94 +106,63 @@ void multiply_tile(const TileArguments& t) {
   });
 }
 
-// 4-bit weights: a group's codes of a block (16 channels x 32 inputs) are decoded into 8 registers, through which the
-// rows pass; a group's sums of a row are 32 * 255 * 8 at most and take the group's scale before they are added.
-constexpr int kInt4Mr = 16;
-
-/// The codes of a line's first and second k quad.
-struct DecodedLine {
-  __m512i first, second;
-  explicit DecodedLine(const std::uint8_t* line) {
-    const __m512i low_nibbles = _mm512_set1_epi8(15);
-    const __m512i lowest_code = _mm512_set1_epi8(8);
-    const __m512i bytes = _mm512_loadu_si512(line);
-    first = _mm512_sub_epi8(_mm512_and_si512(bytes, low_nibbles), lowest_code);
-    second = _mm512_sub_epi8(_mm512_and_si512(_mm512_srli_epi16(bytes, 4), low_nibbles), lowest_code);
+/// For 4-bit weights.
+struct Int4Vectors {
+  using Int = __m512i;
+  static constexpr int kChannels = 16;
+  static constexpr int kInt4Mr = 4;
+  static constexpr int int4_vectors(int rows) { return rows == 1 ? 4 : 2; }
+  static Int zero() { return _mm512_setzero_si512(); }
+  static Int all_bytes(int value) { return _mm512_set1_epi8(static_cast<char>(value)); }
+  static Int load(const void* from) { return _mm512_loadu_si512(from); }
+  static void store(void* to, Int value) { _mm512_storeu_si512(to, value); }
+  static Int broadcast(const std::uint8_t* x) { return brainquant::broadcast(x); }
+  static Int bits_and(Int a, Int b) { return _mm512_and_si512(a, b); }
+  static Int bits_or(Int a, Int b) { return _mm512_or_si512(a, b); }
+  static Int bits_xor(Int a, Int b) { return _mm512_xor_si512(a, b); }
+  static Int shifted_left_3(Int words) { return _mm512_slli_epi16(words, 3); }
+  static Int shifted_left_4(Int words) { return _mm512_slli_epi16(words, 4); }
+  static Int shifted_left_8(Int words) { return _mm512_slli_epi16(words, 8); }
+  static Int shifted_right_4(Int words) { return _mm512_srli_epi16(words, 4); }
+  static Int multiply_words(Int a, Int b) { return _mm512_mullo_epi16(a, b); }
+  static Int subtract_bytes(Int a, Int b) { return _mm512_sub_epi8(a, b); }
+  static Int add_products(Int sums, Int x, Int codes) { return _mm512_dpbusd_epi32(sums, x, codes); }
+  static Int add_pair_products(Int sums, Int pairs, Int scale) { return _mm512_dpwssd_epi32(sums, pairs, scale); }
+  /// Words: first / 16 and second / 16, which are whole numbers.
+  static Int pairs(Int first, Int second) {
+    const Int low_word = _mm512_set1_epi32(0xffff);
+    return _mm512_ternarylogic_epi32(_mm512_srli_epi32(first, 4), low_word, _mm512_slli_epi32(second, 12),
+                                     0xea);  // first & low | second
+  }
+  /// 16 group scales, each in both words of its lane.
+  static Int doubled(const std::uint8_t* scales) {
+    const Int all = _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(scales)));
+    return _mm512_shuffle_epi8(all, _mm512_loadu_si512(kScaleTwice.bytes));
   }
 };
-
-inline __m512i wide_scales(const std::uint8_t* scales) {
-  return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(scales)));
-}
-
-template <int Lines>
-inline __attribute__((always_inline)) void add_group(const TileArguments& t, Int4Group group) {
-  __m512i codes[2 * Lines];
-  BRAINQUANT_UNROLL
-  for (int j = 0; j < Lines; ++j) {
-    const DecodedLine line(group.lines + j * kQuadBytes);
-    codes[2 * j] = line.first;
-    codes[2 * j + 1] = line.second;
-  }
-  const __m512i scale = wide_scales(group.scales);
-  const std::int64_t at = t.row_offset + group.quad * kQuadInputs;
-  std::int32_t* const acc = t.acc + group.block * kBlockChannels;
-  for (std::int64_t m = 0; m < t.row_count; ++m) {
-    const std::uint8_t* const x = t.rows[m] + at;
-    __m512i sums[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
-    BRAINQUANT_UNROLL
-    for (int q = 0; q < 2 * Lines; ++q) {
-      sums[q % 2] = _mm512_dpbusd_epi32(sums[q % 2], broadcast(x + q * kQuadInputs), codes[q]);
-    }
-    std::int32_t* const to = acc + m * t.acc_stride;
-    const __m512i product = _mm512_mullo_epi32(_mm512_add_epi32(sums[0], sums[1]), scale);
-    _mm512_storeu_si512(to, _mm512_add_epi32(_mm512_loadu_si512(to), product));
-  }
-}
-
-void multiply_int4(const TileArguments& t) {
-  for_each_group(t, [&](Int4Group group, auto lines) { add_group<lines>(t, group); });
-}
-
-/// Codes times their channels' scales, which are in both halves of each lane: -120 to 105.
-inline __m512i scaled(__m512i codes, __m512i scale) {
-  const __m512i even = _mm512_mullo_epi16(_mm512_srai_epi16(_mm512_slli_epi16(codes, 8), 8), scale);
-  const __m512i odd = _mm512_mullo_epi16(_mm512_srai_epi16(codes, 8), scale);
-  return _mm512_mask_blend_epi8(0xaaaaaaaaaaaaaaaaULL, even, _mm512_slli_epi16(odd, 8));
-}
-
-void expand_int4(const TileArguments& t, std::int8_t* to) {
-  for_each_group(t, [&](Int4Group group, auto lines) {
-    const __m512i wide = wide_scales(group.scales);
-    const __m512i scale = _mm512_or_si512(wide, _mm512_slli_epi32(wide, 16));
-    for (std::int64_t line = 0; line < lines; ++line, to += kLineQuads * kQuadBytes) {
-      const DecodedLine codes(group.lines + line * kQuadBytes);
-      _mm512_storeu_si512(to, scaled(codes.first, scale));
-      _mm512_storeu_si512(to + kQuadBytes, scaled(codes.second, scale));
-    }
-  });
-}
 
 }  // namespace
 
 extern const Kernel kAvx512VnniKernel;
-constinit const Kernel kAvx512VnniKernel = Elementwise<Avx512>::added_to({.name = "avx512_vnni",
-                                                                          .needs = BRAINQUANT_KERNEL_NEEDS,
-                                                                          .storage_offset = 128,
-                                                                          .int8 = {.name = "int8",
-                                                                                   .mr = kMr,
-                                                                                   .nr = kNrBlocks * kBlockChannels,
-                                                                                   .kr = kQuadInputs,
-                                                                                   .pack = pack_int8,
-                                                                                   .multiply_tile = multiply_tile},
-                                                                          .int4 = {.name = "int4",
-                                                                                   .mr = kInt4Mr,
-                                                                                   .nr = kBlockChannels,
-                                                                                   .kr = kQuadInputs,
-                                                                                   .pack = pack_int4,
-                                                                                   .multiply_tile = multiply_int4,
-                                                                                   .expand = expand_int4,
-                                                                                   .expanded = &kAvx512VnniKernel.int8,
-                                                                                   .expand_from = 24}});
+constinit const Kernel kAvx512VnniKernel =
+    Elementwise<Avx512>::added_to({.name = "avx512_vnni",
+                                   .needs = BRAINQUANT_KERNEL_NEEDS,
+                                   .storage_offset = 128,
+                                   .int8 = {.name = "int8",
+                                            .mr = kMr,
+                                            .nr = kNrBlocks * kBlockChannels,
+                                            .kr = kQuadInputs,
+                                            .pack = pack_int8,
+                                            .multiply_tile = multiply_tile},
+                                   .int4 = {.name = "int4",
+                                            .mr = Int4Vectors::kInt4Mr,
+                                            .nr = kNrBlocks * kBlockChannels,
+                                            .kr = kQuadInputs,
+                                            .pack = pack_int4,
+                                            .multiply_tile = Int4Vnni<Int4Vectors>::multiply,
+                                            .expand = Int4Vnni<Int4Vectors>::expand,
+                                            .expanded = &kAvx512VnniKernel.int8,
+                                            .expanded_from = 4,
+                                            .expand_from = 16}});
 
 }  // namespace brainquant

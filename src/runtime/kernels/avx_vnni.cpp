@@ -3,6 +3,7 @@
 
 #include "runtime/kernels/avx256.h"
 #include "runtime/kernels/elementwise.h"
+#include "runtime/kernels/int4_vnni.h"
 #include "runtime/kernels/kernel.h"
 #include "runtime/kernels/with_constant.h"
 
@@ -22,47 +23,56 @@ void multiply_tile(const TileArguments& t) {
   });
 }
 
-/// Codes times their channels' scales, which are in both halves of each lane: -120 to 105.
-inline __m256i scaled(__m256i codes, __m256i scale) {
-  const __m256i even = _mm256_mullo_epi16(_mm256_srai_epi16(_mm256_slli_epi16(codes, 8), 8), scale);
-  const __m256i odd = _mm256_mullo_epi16(_mm256_srai_epi16(codes, 8), scale);
-  return _mm256_blendv_epi8(even, _mm256_slli_epi16(odd, 8), _mm256_set1_epi16(static_cast<short>(0xff00)));
-}
-
-void expand_int4(const TileArguments& t, std::int8_t* to) {
-  for_each_group(t, [&](Int4Group group, auto lines) {
-    for (std::int64_t line = 0; line < lines; ++line, to += kLineQuads * kQuadBytes) {
-      for (std::int64_t half = 0; half < 2; ++half) {
-        const DecodedLine256 codes(group.lines + line * kQuadBytes + half * kHalfQuadBytes);
-        const __m256i scale = doubled_scales_256(group.scales + half * kHalfChannels);
-        auto* const out = reinterpret_cast<__m256i*>(to + half * kHalfQuadBytes);
-        _mm256_storeu_si256(out, scaled(codes.first, scale));
-        _mm256_storeu_si256(out + kQuadBytes / 32, scaled(codes.second, scale));
-      }
-    }
-  });
-}
+/// For 4-bit weights.
+struct Int4Vectors {
+  using Int = __m256i;
+  static constexpr int kChannels = 8;
+  static constexpr int kInt4Mr = 2;
+  static constexpr int int4_vectors(int /*rows*/) { return 2; }
+  static Int zero() { return _mm256_setzero_si256(); }
+  static Int all_bytes(int value) { return _mm256_set1_epi8(static_cast<char>(value)); }
+  static Int load(const void* from) { return _mm256_loadu_si256(static_cast<const Int*>(from)); }
+  static void store(void* to, Int value) { _mm256_storeu_si256(static_cast<Int*>(to), value); }
+  static Int broadcast(const std::uint8_t* x) { return brainquant::broadcast(x); }
+  static Int bits_and(Int a, Int b) { return _mm256_and_si256(a, b); }
+  static Int bits_or(Int a, Int b) { return _mm256_or_si256(a, b); }
+  static Int bits_xor(Int a, Int b) { return _mm256_xor_si256(a, b); }
+  static Int shifted_left_3(Int words) { return _mm256_slli_epi16(words, 3); }
+  static Int shifted_left_4(Int words) { return _mm256_slli_epi16(words, 4); }
+  static Int shifted_left_8(Int words) { return _mm256_slli_epi16(words, 8); }
+  static Int shifted_right_4(Int words) { return _mm256_srli_epi16(words, 4); }
+  static Int multiply_words(Int a, Int b) { return _mm256_mullo_epi16(a, b); }
+  static Int subtract_bytes(Int a, Int b) { return _mm256_sub_epi8(a, b); }
+  static Int add_products(Int sums, Int x, Int codes) { return _mm256_dpbusd_avx_epi32(sums, x, codes); }
+  static Int add_pair_products(Int sums, Int pairs, Int scale) { return _mm256_dpwssd_avx_epi32(sums, pairs, scale); }
+  static Int pairs(Int first, Int second) {
+    return _mm256_blend_epi16(_mm256_srli_epi32(first, 4), _mm256_slli_epi32(second, 12), 0xaa);
+  }
+  static Int doubled(const std::uint8_t* scales) { return doubled_scales_256(scales); }
+};
 
 }  // namespace
 
 extern const Kernel kAvxVnniKernel;
-constinit const Kernel kAvxVnniKernel = Elementwise<Avx256>::added_to({.name = "avx_vnni",
-                                                                       .needs = BRAINQUANT_KERNEL_NEEDS,
-                                                                       .storage_offset = 128,
-                                                                       .int8 = {.name = "int8",
-                                                                                .mr = kMr,
-                                                                                .nr = kNrBlocks * kBlockChannels,
-                                                                                .kr = kQuadInputs,
-                                                                                .pack = pack_int8,
-                                                                                .multiply_tile = multiply_tile},
-                                                                       .int4 = {.name = "int4",
-                                                                                .mr = kInt4Mr,
-                                                                                .nr = kNrBlocks * kBlockChannels,
-                                                                                .kr = kQuadInputs,
-                                                                                .pack = pack_int4,
-                                                                                .multiply_tile = multiply_int4_256,
-                                                                                .expand = expand_int4,
-                                                                                .expanded = &kAvxVnniKernel.int8,
-                                                                                .expand_from = 24}});
+constinit const Kernel kAvxVnniKernel =
+    Elementwise<Avx256>::added_to({.name = "avx_vnni",
+                                   .needs = BRAINQUANT_KERNEL_NEEDS,
+                                   .storage_offset = 128,
+                                   .int8 = {.name = "int8",
+                                            .mr = kMr,
+                                            .nr = kNrBlocks * kBlockChannels,
+                                            .kr = kQuadInputs,
+                                            .pack = pack_int8,
+                                            .multiply_tile = multiply_tile},
+                                   .int4 = {.name = "int4",
+                                            .mr = Int4Vectors::kInt4Mr,
+                                            .nr = kNrBlocks * kBlockChannels,
+                                            .kr = kQuadInputs,
+                                            .pack = pack_int4,
+                                            .multiply_tile = Int4Vnni<Int4Vectors>::multiply,
+                                            .expand = Int4Vnni<Int4Vectors>::expand,
+                                            .expanded = &kAvxVnniKernel.int8,
+                                            .expanded_from = 3,
+                                            .expand_from = 6}});
 
 }  // namespace brainquant

@@ -3,8 +3,9 @@
 //
 // INT8 weights lie in blocks of 16 output channels: in a block, for each k quad (4 inputs), 16 x 4 bytes. A vpdpbusd
 // (or its equal) then takes a quad of activations, broadcast, times one 64-byte line of weights. 4-bit weights lie two
-// quads to a line, as code + 8, with a block's group scales behind its lines. Another weight format is another
-// GemmConfig in Kernel, with a packing of its own.
+// quads to a line, the first in the low nibbles as code + 8, the second in the high ones as signed codes, with a
+// block's group scales behind its lines. Another weight format is another GemmConfig in Kernel, with a packing of its
+// own.
 //
 // Included by sources compiled for different instruction sets, so there is no inline code here.
 #pragma once
@@ -76,11 +77,14 @@ struct GemmConfig {
   void (*multiply_any_tile)(const TileArguments&) = nullptr;
   void (*multiply_sparse)(const SparseQuads&) = nullptr;
 
-  // 4-bit weights, where INT8's product is faster once there are rows enough to pay for an expansion:
+  // 4-bit weights, where INT8's product is faster once there are rows enough to pay for an expansion. By measurement
+  // (benchmarks/kernels): a product of expanded_from rows is faster from weights that are expanded already, and
+  // expanding them costs as much as is saved in expand_from rows.
   /// Writes the INT8 weights of a tile, [block][k quad][16][4], to `to`.
   void (*expand)(const TileArguments&, std::int8_t* to) = nullptr;
   const GemmConfig* expanded = nullptr;  // what multiplies them
-  std::int64_t expand_from = 0;          // rows
+  std::int64_t expanded_from = 0;
+  std::int64_t expand_from = 0;
 };
 
 struct Kernel {

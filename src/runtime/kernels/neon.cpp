@@ -12,6 +12,19 @@ struct Product {
     const int16x8_t high = vmull_high_s8(x, weights);
     return vaddq_s32(acc, vpaddq_s32(vpaddlq_s16(low), vpaddlq_s16(high)));
   }
+
+  /// 8 products of 127 * 8 at most add up in 16 bits.
+  template <int Quads>
+  static int32x4_t of_group(const std::uint8_t* x, const int8x16_t* codes) {
+    int16x8_t low = vdupq_n_s16(0), high = low;
+    BRAINQUANT_UNROLL
+    for (int q = 0; q < Quads; ++q) {
+      const int8x16_t quad = broadcast(x + q * kQuadInputs);
+      low = vmlal_s8(low, vget_low_s8(quad), vget_low_s8(codes[q]));
+      high = vmlal_high_s8(high, quad, codes[q]);
+    }
+    return vpaddq_s32(vpaddlq_s16(low), vpaddlq_s16(high));
+  }
 };
 
 }  // namespace

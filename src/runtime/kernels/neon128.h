@@ -7,8 +7,9 @@
 #include <cstring>
 
 #include "runtime/kernels/elementwise.h"
-#include "runtime/kernels/int4_scalar.h"
+#include "runtime/kernels/int4_groups.h"
 #include "runtime/kernels/kernel.h"
+#include "runtime/kernels/unroll.h"
 #include "runtime/kernels/with_constant.h"
 
 namespace brainquant {
@@ -45,8 +46,6 @@ inline int8x16_t broadcast(const std::uint8_t* x) {
   return vreinterpretq_s8_u32(vdupq_n_u32(four));
 }
 
-#define BRAINQUANT_UNROLL _Pragma("GCC unroll 16")
-
 /// The loops of a tile of Rows rows and one block (four registers), around Product::add(acc, x, weights).
 template <typename Product, int Rows>
 void tile_128(const TileArguments& t) {
@@ -80,6 +79,41 @@ void tile_128(const TileArguments& t) {
   }
 }
 
+// 4-bit weights: a quarter block's codes of a group (4 channels x 32 inputs) are decoded into 8 registers, through
+// which the rows pass; a group's sums take the group's scale before they are added.
+template <typename Product, int Lines>
+void add_quarter_group(const TileArguments& t, Int4Group group, std::int64_t block, std::int64_t quarter) {
+  constexpr std::int64_t kQuarterChannels = kBlockChannels / 4;
+  const std::uint8_t* const lines = group.lines + block * t.block_stride + quarter * kQuarterChannels * kQuadInputs;
+  int8x16_t codes[2 * Lines];
+  BRAINQUANT_UNROLL
+  for (int j = 0; j < Lines; ++j) {
+    const int8x16_t bytes = vreinterpretq_s8_u8(vld1q_u8(lines + j * kQuadBytes));
+    codes[2 * j] = vshrq_n_s8(vshlq_n_s8(bytes, 4), 4);
+    codes[2 * j + 1] = vshrq_n_s8(bytes, 4);
+  }
+  std::uint32_t four;
+  std::memcpy(&four, group.scales + block * t.block_stride + quarter * kQuarterChannels, sizeof four);
+  const uint16x4_t words = vget_low_u16(vmovl_u8(vcreate_u8(four)));
+  const int32x4_t scale = vreinterpretq_s32_u32(vmovl_u16(words));
+  const std::int64_t at = t.row_offset + group.quad * kQuadInputs;
+  std::int32_t* const acc = t.acc + block * kBlockChannels + quarter * kQuarterChannels;
+  for (std::int64_t m = 0; m < t.row_count; ++m) {
+    std::int32_t* const to = acc + m * t.acc_stride;
+    vst1q_s32(to, vmlaq_s32(vld1q_s32(to), Product::template of_group<2 * Lines>(t.rows[m] + at, codes), scale));
+  }
+}
+
+template <typename Product>
+void multiply_int4(const TileArguments& t) {
+  for (std::int64_t block = 0; block < t.block_count; ++block) {
+    for (std::int64_t quarter = 0; quarter < 4; ++quarter) {
+      for_each_group(t,
+                     [&](Int4Group group, auto lines) { add_quarter_group<Product, lines>(t, group, block, quarter); });
+    }
+  }
+}
+
 /// A kernel around Product. To be called in a constinit definition only, as Elementwise::added_to().
 template <typename Product>
 constexpr Kernel neon_kernel(const char* name, const char* needs) {
@@ -97,11 +131,11 @@ constexpr Kernel neon_kernel(const char* name, const char* needs) {
                                                   .pack = pack_int8,
                                                   .multiply_tile = multiply_tile},
                                          .int4 = {.name = "int4",
-                                                  .mr = kMr,
+                                                  .mr = 16,
                                                   .nr = kBlockChannels,
                                                   .kr = kQuadInputs,
                                                   .pack = pack_int4,
-                                                  .multiply_tile = multiply_int4_scalar}});
+                                                  .multiply_tile = multiply_int4<Product>}});
 }
 
 }  // namespace

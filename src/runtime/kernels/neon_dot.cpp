@@ -8,6 +8,14 @@ namespace {
 
 struct Product {
   static int32x4_t add(int32x4_t acc, int8x16_t x, int8x16_t weights) { return vdotq_s32(acc, weights, x); }
+
+  template <int Quads>
+  static int32x4_t of_group(const std::uint8_t* x, const int8x16_t* codes) {
+    int32x4_t sums = vdupq_n_s32(0);
+    BRAINQUANT_UNROLL
+    for (int q = 0; q < Quads; ++q) sums = add(sums, broadcast(x + q * kQuadInputs), codes[q]);
+    return sums;
+  }
 };
 
 }  // namespace
