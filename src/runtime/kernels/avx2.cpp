@@ -87,16 +87,17 @@ template <int Lines>
 inline __attribute__((always_inline)) void add_half_group(const TileArguments& t, Int4Group group, std::int64_t block,
                                                           std::int64_t half) {
   const __m256i low_nibbles = _mm256_set1_epi8(15);
-  const __m256i signed_codes =
-      _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, -8, -7, -6, -5, -4, -3, -2, -1));
+  const __m256i lowest_code = _mm256_set1_epi8(8);
+  const __m256i to_unsigned = _mm256_set1_epi8(static_cast<char>(0x88));
   const std::int64_t at_block = block * t.block_stride;
   const std::uint8_t* const lines = group.lines + at_block + half * kHalfQuadBytes;
   __m256i codes[2 * Lines];
   BRAINQUANT_UNROLL
   for (int j = 0; j < Lines; ++j) {
-    const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(lines + j * kQuadBytes));
-    codes[2 * j] = _mm256_shuffle_epi8(signed_codes, _mm256_and_si256(bytes, low_nibbles));
-    codes[2 * j + 1] = _mm256_shuffle_epi8(signed_codes, _mm256_and_si256(_mm256_srli_epi16(bytes, 4), low_nibbles));
+    const __m256i bytes =
+        _mm256_xor_si256(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(lines + j * kQuadBytes)), to_unsigned);
+    codes[2 * j] = _mm256_sub_epi8(_mm256_and_si256(bytes, low_nibbles), lowest_code);
+    codes[2 * j + 1] = _mm256_sub_epi8(_mm256_and_si256(_mm256_srli_epi16(bytes, 4), low_nibbles), lowest_code);
   }
   const __m256i scale = doubled_scales_256(group.scales + at_block + half * kHalfChannels);
   const std::int64_t at = t.row_offset + group.quad * kQuadInputs;
