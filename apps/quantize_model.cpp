@@ -17,16 +17,28 @@ namespace {
 
 using namespace brainquant;
 
-// Documented options that this method has no use for are accepted, and named.
-void name_unused_options(const CLI::App& parser, const OptionList& list, const QuantizeJob& job,
-                         const RunContext& context) {
-  std::vector<std::string> names;
-  for (const Option& option : list.options()) {
-    if (!option.applies() && parser.count("--" + option.name) > 0) names.push_back("--" + option.name);
+// Options that were given and that this method, or a run without a budget, has no use for are accepted, and named.
+class UnusedOptions {
+ public:
+  explicit UnusedOptions(const CLI::App& parser) : parser_(parser) {}
+  void add(const OptionList& list, bool all_unused = false) {
+    for (const Option& option : list.options()) {
+      if ((all_unused || !option.applies()) && parser_.count("--" + option.name) > 0)
+        names_.push_back("--" + option.name);
+    }
   }
-  if (!names.empty()) {
-    context.log.info(fmt::format("{} does not use {}", job.options.method_name(), fmt::join(names, ", ")));
+  void name(const QuantizeJob& job, const RunContext& context) const {
+    if (names_.empty()) return;
+    context.log.info(fmt::format("{} does not use {}", job.options.method_name(), fmt::join(names_, ", ")));
   }
+
+ private:
+  const CLI::App& parser_;
+  std::vector<std::string> names_;
+};
+
+OptionList list_words_options(LanguageModelOptions& words) {
+  return list_options(words).without({"skip_lm", "redis_host", "redis_port", "redis_db", "lm_timeout", "tune_lm"});
 }
 
 }  // namespace
@@ -41,8 +53,7 @@ int main(int argc, char** argv) {
   program.add_flags = [&](CLI::App& parser) {
     app::add_flags(parser, list_options(job));
     app::add_flags(parser, list_options(budget));
-    app::add_flags(parser, list_options(words).without(
-                               {"skip_lm", "redis_host", "redis_port", "redis_db", "lm_timeout", "tune_lm"}));
+    app::add_flags(parser, list_words_options(words));
   };
   program.run = [&](const CLI::App& parser, const RunContext& context) {
     budget.validate(job.options, words);
@@ -52,11 +63,12 @@ int main(int argc, char** argv) {
       job.options.bits = choice.bits;
     }
     job.validate();
+    UnusedOptions unused(parser);
     // A budget is measured on the data whether or not anything is calibrated.
-    const std::vector<std::string> measured_on = {"data_dir", "csv_path"};
-    name_unused_options(parser, budget.is_set() ? list_options(job).without(measured_on) : list_options(job), job,
-                        context);
-    name_unused_options(parser, list_options(budget), job, context);
+    unused.add(budget.is_set() ? list_options(job).without({"data_dir", "csv_path"}) : list_options(job));
+    unused.add(list_options(budget));
+    unused.add(list_words_options(words), !budget.is_set());
+    unused.name(job, context);
     const QuantizeOutcome outcome = run_quantize_job(job, libtorch_calibration(), context);
     fmt::print("{}", quantize_text(job, outcome));
     return kExitSuccess;

@@ -46,6 +46,10 @@ int main(int argc, char** argv) {
         child_process_runner());
     fmt::print("{}comparison: {}\n", comparison_text(comparison), (options.results_dir() / "comparison.md").string());
     if (!sensitivity.sensitivity.empty()) {
+      const EvaluationSummary* fp32 = comparison.any_evaluation();
+      if (options.language_model.tunes() && fp32 != nullptr && fp32->lm_scales) {
+        options.language_model = options.language_model.with(*fp32->lm_scales);
+      }
       const Sensitivity measured = measure_sensitivity(
           options, common, sensitivity,
           [&](const Sensitivity& done) { write_sensitivity(done, options.results_dir()); }, context);

@@ -70,13 +70,6 @@ void prepare_all(TrialReader& reader, const DecoderConfig& config, const Pipelin
   push_batches(std::move(window), options.batch_size, batches);
 }
 
-void check_finite(const DecodedTrial& decoded) {
-  const std::vector<float>& values = decoded.logits.values;
-  if (!std::all_of(values.begin(), values.end(), [](float x) { return std::isfinite(x); })) {
-    throw WorkError(fmt::format("{}: the decoder's logits are not finite", decoded.trial.label()));
-  }
-}
-
 // The CPU time of the calling thread by wall time.
 class CoreShare {
  public:
@@ -147,7 +140,7 @@ std::vector<DecodedTrial> decode(PreparedBatch batch, Engine& engine, const Pipe
     decoded[long_enough[i]].logits = std::move(logits[i]);
     decoded[long_enough[i]].model_seconds = seconds[i];
     decoded[long_enough[i]].cpu_seconds = share * seconds[i];
-    check_finite(decoded[long_enough[i]]);
+    require_finite_logits(decoded[long_enough[i]].trial.label(), decoded[long_enough[i]].logits.values);
   }
   return decoded;
 }
@@ -183,6 +176,11 @@ struct StopAtEnd {
 };
 
 }  // namespace
+
+void require_finite_logits(const std::string& label, std::span<const float> logits) {
+  if (std::all_of(logits.begin(), logits.end(), [](float x) { return std::isfinite(x); })) return;
+  throw WorkError(fmt::format("{}: the decoder's logits are not finite", label));
+}
 
 void run_pipeline(Dataset& dataset, const std::vector<std::size_t>& order, Engine& engine,
                   const PipelineOptions& options, const DecodedBatch& consume, StepTimes& times,

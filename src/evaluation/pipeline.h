@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "brainquant/runtime/engine.h"
@@ -42,6 +44,9 @@ struct PipelineOptions {
 /// Called with the trials of one batch, on one thread that is not the caller's, one call at a time. What it throws ends
 /// the run.
 using DecodedBatch = std::function<void(std::vector<DecodedTrial>)>;
+
+/// Throws WorkError naming the trial if one of its logits is NaN or infinite.
+void require_finite_logits(const std::string& label, std::span<const float> logits);
 
 /// Decodes the trials `order` of the data set; they come out in an order that depends on their lengths. `times` is
 /// filled when streaming. Throws what reading, the engine or `consume` throws; WorkError naming a trial whose logits

@@ -51,7 +51,7 @@ QuantizationOptions all_matrices_in(const QuantizationOptions& given, int bits) 
 class Search {
  public:
   Search(const QuantizeJob& job, const BudgetOptions& budget, const LanguageModelOptions& words,
-         const std::filesystem::path& record, const RunContext& context)
+         const std::filesystem::path& record, bool anew, const RunContext& context)
       : job_(job),
         budget_(budget),
         words_(words),
@@ -63,7 +63,9 @@ class Search {
         groups_(matrix_groups(checkpoint_.config, job.options.day_layers)),
         with_words_(!words.skip_lm && words.takes_trials_at_once()),
         key_(make_key()),
-        measured_(read_bits_record(record, key_)) {}
+        measured_(read_bits_record(record, key_, job.force, context)) {
+    if (anew) measured_ = {};
+  }
 
   BitsChoice run();
 
@@ -312,6 +314,10 @@ void BudgetOptions::validate(const QuantizationOptions& quantization, const Lang
   if (max_wer_increase && (words.skip_lm || !words.takes_trials_at_once())) {
     throw UsageError("--max_wer_increase requires --lm wfst and --lm_dir");
   }
+  if (words.tunes()) {
+    throw UsageError(
+        fmt::format("{} is kept with given language-model scales: --lm_scales instead of --tune_lm", flag));
+  }
   words.validate();
 }
 
@@ -351,16 +357,21 @@ std::filesystem::path bits_record_of(const QuantizeJob& job) {
 BitsChoice choose_bits(const QuantizeJob& job, const BudgetOptions& budget, const LanguageModelOptions& words,
                        const std::filesystem::path& record, const RunContext& context) {
   budget.validate(job.options, words);
+  const LanguageModelOptions with_scales = words.with_scales_read();
   const RunLock lock(record.string() + ".lock", record.string(), WhenLocked::wait, context);
-  return Search(job, budget, words, record, context).run();
+  return Search(job, budget, with_scales, record, false, context).run();
 }
 
 BitsChoice choose_bits(const ExperimentOptions& options, const QuantizationOptions& quantization,
                        const BudgetOptions& budget, const RunContext& context) {
   options.validate();
-  const QuantizeJob job = quantize_job_of(options, quantization);
-  const auto record = options.results_dir() / fmt::format("budget_{}.json", quantization.variant_name());
-  return choose_bits(job, budget, options.language_model, record, context);
+  budget.validate(quantization, options.language_model);
+  const LanguageModelOptions with_scales = options.language_model.with_scales_read();
+  QuantizeJob job = quantize_job_of(options, quantization);
+  job.force = options.force;
+  const std::string name = "budget_" + quantization.variant_name();
+  const RunLock lock = lock_results(options, name, "the search for bits", context);
+  return Search(job, budget, with_scales, options.results_dir() / (name + ".json"), options.force, context).run();
 }
 
 }  // namespace brainquant

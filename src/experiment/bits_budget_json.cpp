@@ -1,5 +1,9 @@
 #include "experiment/bits_budget_json.h"
 
+#include <fmt/format.h>
+
+#include <optional>
+
 #include "brainquant/evaluation/evaluation_summary.h"
 #include "brainquant/support/error.h"
 #include "experiment/rate_difference_json.h"
@@ -12,6 +16,7 @@ using nlohmann::ordered_json;
 namespace {
 
 constexpr const char* kSchema = "brainquant/bits_budget";
+constexpr const char* kCheckpointField = "checkpoint_sha256";
 constexpr std::size_t kMostBytes = std::size_t{1} << 26;
 
 }  // namespace
@@ -44,19 +49,48 @@ void list_fields(Fields& fields, OfStruct<Fields, BitsMeasurements>& measured) {
   fields("steps", measured.steps);
 }
 
-BitsMeasurements read_bits_record(const std::filesystem::path& path, const RunKey& key) {
-  std::error_code ignored;
-  if (!std::filesystem::exists(path, ignored)) return {};
+namespace {
+
+/// The record in `path`; nothing for a file that is none.
+std::optional<ordered_json> read_record(const std::filesystem::path& path) {
   try {
-    const ordered_json json = ordered_json::parse(read_file(path, kMostBytes));
+    ordered_json json = ordered_json::parse(read_file(path, kMostBytes));
     if (json.value("schema", "") != kSchema || json.value("schema_version", 0) != kResultsSchemaVersion) return {};
-    if (key.difference(run_key_of(json.at("key")))) return {};
-    return struct_of_json<BitsMeasurements>(json.at("measured"));
+    return json;
   } catch (const ordered_json::exception&) {
     return {};
-  } catch (const Error&) {
+  } catch (const FormatError&) {  // too long
     return {};
   }
+}
+
+}  // namespace
+
+BitsMeasurements read_bits_record(const std::filesystem::path& path, const RunKey& key, bool replace,
+                                  const RunContext& context) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) return {};
+  const auto refuse = [&](const std::string& what) {
+    if (replace) return;
+    throw FileError(path.string(), fmt::format("already exists and {}; --force replaces it", what));
+  };
+  const std::optional<ordered_json> json = read_record(path);
+  try {
+    if (json) {
+      const RunKey recorded = run_key_of(json->at("key"));
+      const std::optional<std::string> difference = key.difference(recorded);
+      if (!difference) return struct_of_json<BitsMeasurements>(json->at("measured"));
+      if (recorded.value(kCheckpointField) != key.value(kCheckpointField)) {
+        refuse("holds another checkpoint's search for bits");
+      }
+      context.log.info(fmt::format("{}: not the same search: {}; measuring anew", path.string(), *difference));
+      return {};
+    }
+  } catch (const ordered_json::exception&) {
+    // no record after all
+  }
+  refuse("is no record of a search for bits");
+  return {};
 }
 
 static ordered_json json_of(const BitsChoice& choice) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "brainquant/experiment/bits_budget.h"
+#include "brainquant/support/run_context.h"
 #include "brainquant/support/run_key.h"
 
 namespace brainquant {
@@ -21,8 +22,10 @@ struct BitsMeasurements {
   std::vector<BudgetStep> steps;  // within_budget is not kept
 };
 
-/// What a record of the same key holds; nothing measured if there is none.
-BitsMeasurements read_bits_record(const std::filesystem::path& path, const RunKey& key);
+/// What a record of the same key holds; nothing measured if there is none, or one of the same checkpoint with another
+/// key, which the log says. Throws FileError for another checkpoint's and for any other file, unless `replace`.
+BitsMeasurements read_bits_record(const std::filesystem::path& path, const RunKey& key, bool replace,
+                                  const RunContext& context);
 /// `choice`: none while the search goes on. Throws FileError.
 void write_bits_record(const std::filesystem::path& path, const RunKey& key, const BitsMeasurements& measured,
                        const BitsChoice* choice);

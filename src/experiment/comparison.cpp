@@ -35,9 +35,7 @@ RateDifference difference(const EvaluationSummary& baseline, const EvaluationSum
     pairs.push_back(counts(baseline.trials[i], other.trials[i]));
     sessions.push_back(baseline.trials[i].session());
   }
-  RateDifference result = paired_bootstrap(pairs);
-  result.over_sessions = session_bootstrap(pairs, sessions);
-  return result;
+  return rate_difference(pairs, sessions);
 }
 
 void set_against(const MethodOutcome& baseline, ComparedMethod& method, const RunContext& context) {

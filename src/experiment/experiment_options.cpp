@@ -71,9 +71,8 @@ QuantizeJob quantize_job_of(const ExperimentOptions& options, const Quantization
   return job;
 }
 
-// NAME.lock; `what` is what a run waits for.
-static RunLock lock_results(const ExperimentOptions& options, const std::string& name, const std::string& what,
-                            const RunContext& context) {
+RunLock lock_results(const ExperimentOptions& options, const std::string& name, const std::string& what,
+                     const RunContext& context) {
   return RunLock(options.results_dir() / "locks" / (name + ".lock"),
                  fmt::format("{} in {}", what, options.effective_output_dir().string()),
                  options.no_wait ? WhenLocked::refuse : WhenLocked::wait, context);

@@ -7,6 +7,9 @@
 
 namespace brainquant {
 
+/// The lock locks/NAME.lock in the results folder; `what` is what a run that waits for it is told of.
+RunLock lock_results(const ExperimentOptions& options, const std::string& name, const std::string& what,
+                     const RunContext& context);
 /// The lock under which one method's files are written, and those for comparison.* and sensitivity.*.
 RunLock lock_method(const ExperimentOptions& options, const Method& method, const RunContext& context);
 RunLock lock_comparison(const ExperimentOptions& options, const RunContext& context);

@@ -12,6 +12,7 @@
 #include "brainquant/torch/libtorch_calibration.h"
 #include "brainquant/version.h"
 #include "evaluation/decoding_key.h"
+#include "evaluation/pipeline.h"
 #include "experiment/method_run.h"
 #include "experiment/sensitivity_json.h"
 #include "experiment/trial_sample.h"
@@ -223,6 +224,7 @@ std::vector<Trace> Measurement::traces(const DecoderWeights& weights) const {
     decoder->prepare_thread();
     const SampledTrial& trial = sample_[i];
     decoder->observe(trial.features.data(), trial.bins, trial.session_index, traces[i]);
+    require_finite_logits(trial.label, traces[i].logits);
   });
   return traces;
 }
@@ -359,8 +361,13 @@ Sensitivity measure_sensitivity(const ExperimentOptions& given, const Quantizati
                                 const RunContext& context) {
   what.validate();
   given.validate();
-  const RunLock lock = lock_sensitivity(given, context);
-  const Sensitivity result = Measurement(given, common, what, context).run();
+  if (given.language_model.tunes()) {
+    throw UsageError("sensitivity is measured with given language-model scales: --lm_scales instead of --tune_lm");
+  }
+  ExperimentOptions options = given;
+  options.language_model = given.language_model.with_scales_read();
+  const RunLock lock = lock_sensitivity(options, context);
+  const Sensitivity result = Measurement(options, common, what, context).run();
   publish(result);
   return result;
 }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "brainquant/support/error.h"
+#include "evaluation/pipeline.h"
 #include "model/smoothing.h"
 #include "model/trial_reader.h"
 #include "scoring/phonemes.h"
@@ -32,6 +33,7 @@ std::vector<SampledTrial> read_trials(Dataset& dataset, const std::vector<std::s
     trial.steps = config.steps_of(trial.bins);
     if (trial.steps == 0) continue;
     trial.label = read->label();
+    trial.session = read->session;
     trial.session_index = read->session_index;
     trial.phonemes = read->phonemes;
     trial.words = words_of(normalize_sentence(read->sentence));
@@ -58,7 +60,10 @@ std::vector<Logits> decode_sample(Engine& engine, const std::vector<SampledTrial
       batch.push_back({trial.features.data(), trial.bins, trial.session_index});
     }
     std::vector<Logits> decoded = engine.decode(batch);
-    for (std::size_t i = first; i < end; ++i) logits[order[i]] = std::move(decoded[i - first]);
+    for (std::size_t i = first; i < end; ++i) {
+      require_finite_logits(trials[order[i]].label, decoded[i - first].values);
+      logits[order[i]] = std::move(decoded[i - first]);
+    }
   }
   return logits;
 }
@@ -83,13 +88,15 @@ ErrorRate rate_of(const std::vector<SampledTrial>& trials, const std::vector<Tri
 RateDifference difference_of(const std::vector<SampledTrial>& trials, const std::vector<TrialErrors>& a,
                              const std::vector<TrialErrors>& b, ErrorKind kind) {
   std::vector<PairedCounts> pairs;
+  std::vector<std::string> sessions;
   for (std::size_t i = 0; i < trials.size(); ++i) {
+    sessions.push_back(trials[i].session);
     PairedCounts& pair = pairs.emplace_back();
     pair.distance_a = a[i].*kind.errors;
     pair.distance_b = b[i].*kind.errors;
     pair.length = kind.length(trials[i]);
   }
-  return paired_bootstrap(pairs);
+  return rate_difference(pairs, sessions);
 }
 
 }  // namespace brainquant

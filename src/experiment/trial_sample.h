@@ -18,6 +18,7 @@ namespace brainquant {
 
 struct SampledTrial {
   std::string label;  // TrialId::label()
+  std::string session;
   std::int64_t session_index = 0;
   std::int64_t bins = 0;           // smoothed
   std::int64_t steps = 0;          // at least 1
@@ -32,7 +33,8 @@ std::vector<SampledTrial> read_trials(Dataset& dataset, const std::vector<std::s
                                       const DecoderConfig& config, const RunContext& context);
 
 LogitsView view_of(const Logits& logits);
-/// Logits of each trial, in batches of like lengths. Throws what the engine throws, Interrupted.
+/// Logits of each trial, in batches of like lengths. Throws what the engine throws, WorkError naming a trial whose
+/// logits are not finite, Interrupted.
 std::vector<Logits> decode_sample(Engine& engine, const std::vector<SampledTrial>& trials, const RunContext& context);
 
 /// What is wrong with one trial's decoding.
@@ -53,7 +55,7 @@ extern const ErrorKind kPhonemeErrors;
 extern const ErrorKind kWordErrors;
 
 ErrorRate rate_of(const std::vector<SampledTrial>& trials, const std::vector<TrialErrors>& errors, ErrorKind kind);
-/// b's rate minus a's, by paired_bootstrap().
+/// b's rate minus a's, by rate_difference().
 RateDifference difference_of(const std::vector<SampledTrial>& trials, const std::vector<TrialErrors>& a,
                              const std::vector<TrialErrors>& b, ErrorKind kind);
 

@@ -5,7 +5,7 @@
 
 #include "brainquant/reporting/comparison_report.h"
 #include "brainquant/version.h"
-#include "evaluation/json_values.h"
+#include "experiment/rate_difference_json.h"
 #include "io/csv.h"
 #include "reporting/changes_report.h"
 #include "reporting/metrics.h"
@@ -19,12 +19,7 @@ namespace {
 
 ordered_json json_of(const std::optional<RateDifference>& difference, const MethodOutcome& outcome) {
   if (!difference) return nullptr;
-  ordered_json json = {
-      {"points", difference->difference}, {"low", difference->low}, {"high", difference->high}, {"over_sessions", {}}};
-  if (const auto& sessions = difference->over_sessions) {
-    json["over_sessions"] = {{"low", sessions->low}, {"high", sessions->high}};
-  }
-  json["better_probability"] = difference->better_probability;
+  ordered_json json = json_of_fields(*difference);
   json["verdict"] = verdict_text(verdict_of(*difference), outcome.evaluation.trials.size());
   return json;
 }

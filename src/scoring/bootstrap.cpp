@@ -89,6 +89,12 @@ std::optional<Interval> session_bootstrap(std::span<const PairedCounts> trials, 
   return Interval{result.low, result.high};
 }
 
+RateDifference rate_difference(std::span<const PairedCounts> trials, std::span<const std::string> sessions) {
+  RateDifference result = paired_bootstrap(trials);
+  result.over_sessions = session_bootstrap(trials, sessions);
+  return result;
+}
+
 Verdict verdict_of(const RateDifference& difference) {
   Interval widest{difference.low, difference.high};
   if (difference.over_sessions && difference.over_sessions->width() > widest.width()) {

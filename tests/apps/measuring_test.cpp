@@ -76,6 +76,29 @@ TEST(Sensitivity, IsPyTorchsAndGoesOnWhereItStopped) {
   EXPECT_NE(wrong.err.find("--sensitivity: found '7'"), std::string::npos) << wrong.err;
 }
 
+TEST(Sensitivity, HasTheScalesThatWereTunedForFp32) {
+  const ScratchFolder scratch;
+  const Flags words = {"--lm",
+                       "wfst",
+                       "--lm_dir",
+                       std::string(BRAINQUANT_FIXTURES) + "/wfst/case1",
+                       "--lm_preset",
+                       "published",
+                       "--sensitivity",
+                       "8",
+                       "--sensitivity_trials",
+                       "6"};
+  const auto wer_with = [&](const Flags& scales) {
+    const ProgramResult run = sensitivity_in(scratch, words + scales);
+    EXPECT_EQ(run.exit_code, 0) << run.err;
+    return json_in(scratch / "out" / "quantization_results" / "sensitivity.json")["fp32_wer"].get<double>();
+  };
+  const double tuned = wer_with({"--tune_lm", "6"});
+  const fs::path fp32 = scratch / "fp32.json";
+  fs::copy_file(scratch / "out" / "quantization_results" / "fp32_val.json", fp32);
+  EXPECT_EQ(wer_with({"--lm_scales", fp32.string()}), tuned);
+}
+
 Flags dynamic_mixed(const Flags& more) { return Flags{"--dtype", "mixed"} + more; }
 
 TEST(Budget, TheSmallestModelWithinItIsTakenAndIsTheOneMadeByHand) {
@@ -144,6 +167,52 @@ TEST(Budget, GoesOnFromItsRecordAndSaysWhenEvenEightBitsMissIt) {
   EXPECT_EQ(json_in(record)["measured"]["steps"].size(), 1U);
 }
 
+TEST(Budget, AnotherCheckpointsRecordAndOtherFilesAreNotReplaced) {
+  const ScratchFolder scratch;
+  const fs::path output = scratch / "q" / "m.pt";
+  const fs::path record = output.string() + ".budget.json";
+  const Flags flags = dynamic_mixed({"--max_per_increase", "100", "--budget_trials", "12"});
+  fs::create_directories(scratch / "q");
+  for (const std::string theirs : {"notes of mine", R"({"schema": "brainquant/bits_budget", "schema_version": 1})"}) {
+    std::ofstream(record) << theirs;
+    const ProgramResult run = quantized(output, flags, scratch);
+    EXPECT_EQ(run.exit_code, 1) << theirs;
+    EXPECT_NE(run.err.find("already exists and is no record of a search for bits"), std::string::npos) << run.err;
+    EXPECT_EQ(bytes_of(record), theirs);
+  }
+  ASSERT_EQ(quantized(output, flags + Flags{"--force"}, scratch).exit_code, 0);
+  nlohmann::json json = json_in(record);
+  ASSERT_EQ(json["key"].count("checkpoint_sha256"), 1U);
+  json["key"]["checkpoint_sha256"] = "another";
+  std::ofstream(record) << json.dump();
+  const std::string theirs = bytes_of(record);
+  const ProgramResult run = quantized(output, flags, scratch);
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_NE(run.err.find("already exists and holds another checkpoint's search"), std::string::npos) << run.err;
+  EXPECT_EQ(bytes_of(record), theirs);
+}
+
+TEST(Budget, ScalesOfAFileMakeTheWords) {
+  const ScratchFolder scratch;
+  const auto search_with = [&](const Flags& scales) {
+    const ProgramResult run = quantized(
+        scratch / "m.pt",
+        dynamic_mixed({"--max_wer_increase", "100", "--budget_trials", "12", "--lm", "wfst", "--lm_dir",
+                       std::string(BRAINQUANT_FIXTURES) + "/wfst/case1", "--lm_preset", "published", "--force"}) +
+            scales,
+        scratch);
+    EXPECT_EQ(run.exit_code, 0) << run.err;
+    return json_in((scratch / "m.pt").string() + ".budget.json")["measured"];
+  };
+  std::ofstream(scratch / "scales.json") << R"({"acoustic_scale": 3.0, "blank_penalty": 700.0})";
+  const nlohmann::json by_default = search_with({});
+  const nlohmann::json given = search_with({"--acoustic_scale", "3", "--blank_penalty", "700"});
+  const nlohmann::json read = search_with({"--lm_scales", (scratch / "scales.json").string()});
+  EXPECT_EQ(read["fp32_wer"], given["fp32_wer"]);
+  EXPECT_EQ(read["steps"], given["steps"]);
+  EXPECT_NE(read["fp32_wer"], by_default["fp32_wer"]);
+}
+
 TEST(Budget, TrialsThatCalibrateAreLeftOut) {
   const ScratchFolder scratch;
   const fs::path output = scratch / "q" / "m.pt";
@@ -207,6 +276,12 @@ TEST(Budget, WrongUsageIsNamed) {
     EXPECT_NE(run.errors()[0].find(expected), std::string::npos) << run.errors()[0];
   }
   EXPECT_FALSE(fs::exists(scratch / "m.pt"));
+  // Of no use without a budget: accepted and named.
+  const ProgramResult run =
+      quantized(scratch / "m.pt", {"--lm", "wfst", "--lm_dir", kGraph, "--budget_trials", "9"}, scratch);
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_NE(run.err.find("does not use --data_dir, --csv_path, --budget_trials, --lm, --lm_dir"), std::string::npos)
+      << run.err;
 }
 
 }  // namespace

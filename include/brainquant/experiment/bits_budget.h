@@ -24,7 +24,7 @@ struct BudgetOptions {
 
   bool is_set() const { return max_per_increase || max_wer_increase; }
   /// Throws UsageError naming the option: a value out of range, another dtype than mixed, bits chosen by hand, no
-  /// language model that makes words.
+  /// language model that makes words or one whose scales are to be tuned.
   void validate(const QuantizationOptions& quantization, const LanguageModelOptions& words) const;
 };
 
@@ -72,12 +72,13 @@ struct BitsChoice {
 /// Measures what each matrix of the job's checkpoint costs in 4 bits, puts those that save a byte most cheaply into 4
 /// bits, and takes the smallest model whose errors on the budget's trials are within the budget; all in 8 bits if none
 /// is. The job has dtype mixed and no bits yet. The search is kept in the JSON file `record` (docs/results-schema.md,
-/// schema brainquant/bits_budget), from which another run with the same inputs goes on. Throws UsageError, FileError,
-/// FormatError, WorkError, Interrupted.
+/// schema brainquant/bits_budget), from which another run with the same inputs goes on. Throws UsageError, FileError
+/// (also for a record of another checkpoint or another file at its place, which job.force replaces), FormatError,
+/// WorkError, Interrupted.
 BitsChoice choose_bits(const QuantizeJob& job, const BudgetOptions& budget, const LanguageModelOptions& words,
                        const std::filesystem::path& record, const RunContext& context = {});
 
-/// The same for an experiment; the record is RESULTS/budget_METHOD.json.
+/// The same for an experiment; the record is RESULTS/budget_METHOD.json. options.force measures anew.
 BitsChoice choose_bits(const ExperimentOptions& options, const QuantizationOptions& quantization,
                        const BudgetOptions& budget, const RunContext& context = {});
 

@@ -66,9 +66,9 @@ struct Sensitivity {
 
 /// Runs the fp32 decoder with the weights that each case's matrices have after quantization and back; activations are
 /// not quantized. Weights are rounded as `common` says, by default to nearest. Words only with the language
-/// model "wfst". Finished cases are kept in RESULTS/state/sensitivity.json, and taken over by a run of the same key.
-/// `publish` is called under the lock of the sensitivity files. Throws UsageError, FileError, FormatError, WorkError,
-/// Interrupted.
+/// model "wfst", whose scales are given, not tuned here. Finished cases are kept in RESULTS/state/sensitivity.json, and
+/// taken over by a run of the same key. `publish` is called under the lock of the sensitivity files. Throws UsageError,
+/// FileError, FormatError, WorkError, Interrupted.
 Sensitivity measure_sensitivity(const ExperimentOptions& options, const QuantizationOptions& common,
                                 const SensitivityOptions& what, const std::function<void(const Sensitivity&)>& publish,
                                 const RunContext& context = {});

@@ -51,6 +51,9 @@ std::optional<Interval> session_bootstrap(std::span<const PairedCounts> trials, 
                                           std::int64_t resamples = kBootstrapResamples,
                                           std::uint64_t seed = kBootstrapSeed);
 
+/// paired_bootstrap() with session_bootstrap()'s interval.
+RateDifference rate_difference(std::span<const PairedCounts> trials, std::span<const std::string> sessions);
+
 /// What may be said of b against a.
 enum class Verdict { better, worse, unclear };
 
