@@ -97,6 +97,10 @@ TEST(Sensitivity, HasTheScalesThatWereTunedForFp32) {
   const fs::path fp32 = scratch / "fp32.json";
   fs::copy_file(scratch / "out" / "quantization_results" / "fp32_val.json", fp32);
   EXPECT_EQ(wer_with({"--lm_scales", fp32.string()}), tuned);
+  std::ofstream(scratch / "far.json") << R"({"acoustic_scale": 3.0, "blank_penalty": 700.0})";
+  const double far = wer_with({"--lm_scales", (scratch / "far.json").string()});
+  EXPECT_EQ(far, wer_with({"--acoustic_scale", "3", "--blank_penalty", "700"}));
+  EXPECT_NE(far, tuned);
 }
 
 Flags dynamic_mixed(const Flags& more) { return Flags{"--dtype", "mixed"} + more; }
@@ -119,9 +123,13 @@ TEST(Budget, TheSmallestModelWithinItIsTakenAndIsTheOneMadeByHand) {
   }
   EXPECT_GT(last, 0);
   EXPECT_EQ(record["choice"]["bits"].size(), 7U);
-  // The same matrices by the same rules: the same bytes.
+  // The model that was tried is the one of these rules, and so is the file.
   std::string rules;
   for (const std::string rule : record["choice"]["bits"]) rules += (rules.empty() ? "" : ",") + rule;
+  const ProgramResult dry =
+      quantized(scratch / "same" / "m.pt", {"--dtype", "mixed", "--bits", rules, "--dry_run"}, scratch);
+  const auto bytes = record["choice"]["taken"]["bytes"].get<std::int64_t>();
+  EXPECT_NE(dry.out.find(fmt::format("dry run, after: {} bytes", bytes)), std::string::npos) << bytes << dry.out;
   make_mixed(scratch / "same" / "m.pt", rules, scratch);
   EXPECT_EQ(bytes_of(output), bytes_of(scratch / "same" / "m.pt"));
 }
