@@ -15,12 +15,19 @@ namespace brainquant {
 namespace {
 
 constexpr float kInt8Max = 127.0f;
+// Below this a largest magnitude / 127 is no normal number and the quotients lose their meaning: the row (or matrix)
+// counts as zero.
+constexpr float kSmallestLargest = std::numeric_limits<float>::min() * kInt8Max;
+
+float largest_magnitude(const float* values, std::int64_t count) {
+  float largest = 0;
+  for (std::int64_t i = 0; i < count; ++i) largest = std::max(largest, std::fabs(values[i]));
+  return largest;
+}
 
 float scale_of(const float* values, std::int64_t count) {
-  float maximum = 0;
-  for (std::int64_t i = 0; i < count; ++i) maximum = std::max(maximum, std::fabs(values[i]));
-  // Below this, maximum / 127 is no normal number and the quotients lose their meaning: the row counts as zero.
-  return maximum < std::numeric_limits<float>::min() * kInt8Max ? 1.0f : maximum / kInt8Max;
+  const float maximum = largest_magnitude(values, count);
+  return maximum < kSmallestLargest ? 1.0f : maximum / kInt8Max;
 }
 
 void quantize_values(const float* values, std::int64_t count, float scale, std::int8_t* out) {
@@ -62,6 +69,48 @@ Matrix dequantized(const WeightMatrix& weight) {
     for (std::int64_t c = 0; c < result.cols; ++c) out[c] = static_cast<float>(q[c]) * scale;
   }
   return result;
+}
+
+/// Sum of the squared errors of `weights`, whose largest magnitude is 1, rounded to codes of `scale`.
+double squared_error(const std::vector<float>& weights, float scale) {
+  constexpr float kToInteger = 0x1.8p23F;  // added and taken off again it rounds to integers, ties to even
+  constexpr std::size_t kLanes = 8;        // sums that do not wait for each other
+  const float inverse = 1 / scale;
+  double sums[kLanes] = {};
+  const auto add = [&](std::size_t i, std::size_t lane) {
+    const float code = (std::clamp(weights[i] * inverse, -kInt8Max, kInt8Max) + kToInteger) - kToInteger;
+    const float error = weights[i] - code * scale;
+    sums[lane] += static_cast<double>(error * error);
+  };
+  std::size_t i = 0;
+  for (; i + kLanes <= weights.size(); i += kLanes) {
+    for (std::size_t lane = 0; lane < kLanes; ++lane) add(i + lane, lane);
+  }
+  for (std::size_t lane = 0; i < weights.size(); ++i, ++lane) add(i, lane);
+  double sum = 0;
+  for (const double lane : sums) sum += lane;
+  return sum;
+}
+
+/// One scale for the whole matrix may clip its largest weights where this makes the sum of squared errors smaller: the
+/// first that is best of the largest magnitude's, 1 % less, and so on to 30 % less. A row's own scale gains nothing.
+void fit_scales(WeightMatrix& quantized, const Matrix& weight) {
+  auto& matrix = std::get<Int8Matrix>(quantized);
+  const float largest = largest_magnitude(weight.values.data(), static_cast<std::int64_t>(weight.values.size()));
+  const float widest = matrix.scales[0];
+  if (matrix.scales.size() != 1 || largest < kSmallestLargest) return;
+  std::vector<float> in_units_of_largest(weight.values.size());  // no square overflows, or vanishes
+  std::transform(weight.values.begin(), weight.values.end(), in_units_of_largest.begin(),
+                 [&](float value) { return value / largest; });
+  constexpr int kMostClipped = 30;  // per cent
+  double least = std::numeric_limits<double>::infinity();
+  for (int clipped = 0; clipped <= kMostClipped; ++clipped) {
+    const float part = static_cast<float>(100 - clipped) / 100.0f;
+    const double error = squared_error(in_units_of_largest, part / kInt8Max);
+    if (error >= least) continue;
+    least = error;
+    matrix.scales[0] = widest * part;
+  }
 }
 
 std::optional<Granularity> granularity_of(const WeightMatrix& weight) {
@@ -113,6 +162,7 @@ constinit const WeightCodec kInt8Codec = {.format = WeightFormat::int8,
                                           .quantize = quantize,
                                           .dequantize = dequantized,
                                           .granularity = granularity_of,
+                                          .fit_scales = fit_scales,
                                           .grid = grid_of,
                                           .set_codes = set_codes,
                                           .records = records,

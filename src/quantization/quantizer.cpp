@@ -28,6 +28,7 @@ class Quantizer {
     WeightMatrix quantized = codec.quantize(weight, run, options_.effective_granularity());
     if (options_.uses_gptq()) {
       if (hessian == nullptr) throw UsageError(fmt::format("GPTQ of {} needs the inputs of calibration", name));
+      if (codec.fit_scales != nullptr) codec.fit_scales(quantized, weight);
       codec.set_codes(quantized, hessian->round(weight, codec.grid(quantized)));
     }
     return quantized;

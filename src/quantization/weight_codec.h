@@ -38,8 +38,10 @@ struct WeightCodec {
   Matrix (*dequantize)(const WeightMatrix& weight);
   /// Of the scales; none without scales.
   std::optional<Granularity> (*granularity)(const WeightMatrix& weight);
-  /// What rounding by GPTQ needs, null without scales: the values that each row's weights can have with the scales
-  /// that the matrix has, and the codes [rows, cols] of such values in place of its own.
+  /// What rounding by GPTQ needs, null without scales: the scales that suit it best in place of quantize()'s (null
+  /// where these do), the values that each row's weights can have with the scales that the matrix has, and the codes
+  /// [rows, cols] of such values in place of its own.
+  void (*fit_scales)(WeightMatrix& quantized, const Matrix& weight);
   RoundingGrid (*grid)(const WeightMatrix& weight);
   void (*set_codes)(WeightMatrix& weight, const std::vector<std::int8_t>& codes);
   /// The matrix's own record, named `name` + own_record, and those that go with it ("NAME.scale").

@@ -1,14 +1,17 @@
 // Weights: cases worked by hand, NumPy's answers, every float16.
 #include "quantization/quantizer.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 #include "brainquant/support/error.h"
 #include "quantization/report_tensors.h"
+#include "quantization/weight_codec.h"
 #include "support/error_message.h"
 #include "support/float_decoder_answers.h"
 #include "support/small_decoder.h"
@@ -54,6 +57,32 @@ TEST(QuantizeInt8, NumpysValuesAndSignalToNoise) {
       EXPECT_EQ(found.scales, numpy.array<float>(name_of(granularity) + ".scales." + number));
     }
   }
+}
+
+// Many weights of 0.9 and one of 1. The largest's steps give 114.3 for 0.9; those 10 % smaller 127 exactly, but clip 1
+// to 0.9 and lose 0.01; those 4 % smaller 119.06, which loses 2.23e-7 for each 0.9, and clip 1 to 0.96: 0.0016.
+TEST(FitScales, OneScaleClipsWhereThatLosesLess) {
+  for (const auto& [count, part] : {std::pair<std::size_t, float>{100000, 0.90F}, {10000, 0.96F}}) {
+    for (const float unit : {1.0F, 1e-30F, -1e29F}) {  // squares neither overflow nor vanish
+      SCOPED_TRACE(fmt::format("{} weights of {}", count, unit));
+      Matrix weight{1, static_cast<std::int64_t>(count), std::vector<float>(count, 0.9F * unit)};
+      weight.values[7] = unit;
+      WeightMatrix quantized = quantize_int8(weight, Granularity::per_tensor);
+      kInt8Codec.fit_scales(quantized, weight);
+      EXPECT_FLOAT_EQ(std::get<Int8Matrix>(quantized).scales[0], part * std::fabs(unit) / 127.0F);
+    }
+  }
+}
+
+TEST(FitScales, RowsAndWhatCountsAsZeroKeepTheirs) {
+  const Matrix rows{2, 3, {0.75F, 0.75F, 1.0F, 0.1F, 0.2F, 0.3F}};
+  WeightMatrix quantized = quantize_int8(rows, Granularity::per_channel);
+  kInt8Codec.fit_scales(quantized, rows);
+  EXPECT_EQ(std::get<Int8Matrix>(quantized).scales, (std::vector<float>{1.0F / 127, 0.3F / 127}));
+  const Matrix zero{1, 2, {0.0F, 1e-38F}};
+  quantized = quantize_int8(zero, Granularity::per_tensor);
+  kInt8Codec.fit_scales(quantized, zero);
+  EXPECT_EQ(std::get<Int8Matrix>(quantized).scales, std::vector<float>{1.0F});
 }
 
 TEST(Float16, EveryPatternComesBack) {
@@ -106,6 +135,43 @@ TEST(Quantize, GptqNeedsTheInputsOfCalibration) {
   options.weight_rounding = WeightRounding::gptq;
   EXPECT_THROW(quantize(testing::random_checkpoint({}, 1), options), UsageError);
   EXPECT_THROW(quantize(testing::random_checkpoint({}, 1), all_methods()[3], testing::tight_scales({})), UsageError);
+}
+
+/// Whatever it rounds becomes 1.
+class OnesHessian : public InputHessian {
+ public:
+  void add(const float*, std::int64_t, std::int64_t) override {}
+  void factorize() override {}
+  std::vector<std::int8_t> round(const Matrix& weight, const RoundingGrid&) const override {
+    return std::vector<std::int8_t>(weight.values.size(), 1);
+  }
+};
+
+TEST(Quantize, GptqFitsTheScaleOfAMatrix) {
+  testing::Shape shape;
+  shape.units = 200;  // 120,000 weights of a normal distribution: the few largest are clipped
+  shape.layers = 1;
+  const Checkpoint checkpoint = testing::random_checkpoint(shape, 1);
+  for (const bool gptq : {false, true}) {
+    QuantizationOptions options = all_methods()[2];
+    if (!gptq) options.weight_rounding = WeightRounding::nearest;
+    InputHessians hessians;
+    hessians.day = std::make_unique<OnesHessian>();
+    hessians.layer_input.push_back(std::make_unique<OnesHessian>());
+    hessians.layer_hidden.push_back(std::make_unique<OnesHessian>());
+    hessians.out = std::make_unique<OnesHessian>();
+    const QuantizedModel model =
+        quantize(checkpoint, options, testing::tight_scales(shape), {}, {}, {}, std::move(hessians));
+    const auto& found = std::get<Int8Matrix>(model.gru[0].weight_hh);
+    const float widest = quantize_int8(checkpoint.weights.gru[0].weight_hh, Granularity::per_tensor).scales[0];
+    if (gptq) {
+      EXPECT_LT(found.scales[0], 0.995F * widest);
+      EXPECT_GT(found.scales[0], 0.695F * widest);
+      EXPECT_EQ(found.values, Int8s(found.values.size(), 1));
+    } else {
+      EXPECT_EQ(found.scales[0], widest);
+    }
+  }
 }
 
 TEST(Quantize, RulesForBitsMustMatchAMatrix) {
