@@ -16,6 +16,7 @@
 #include "brainquant/support/error.h"
 #include "brainquant/version.h"
 #include "common/exit_code.h"
+#include "common/flag_names.h"
 #include "common/terminal.h"
 
 namespace brainquant::app {
@@ -176,14 +177,16 @@ int run_app(const App& app, int argc, char** argv) {
   CLI::Option* quiet_flag = parser.add_flag("--quiet", quiet, "Only warnings and errors on stderr");
   parser.add_flag("--verbose", verbose, "More messages on stderr")->excludes(quiet_flag);
   try {
-    parser.parse(argc, argv);
+    std::vector<std::string> arguments = with_known_flags(parser, {argv + 1, argv + argc});
+    std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
+    parser.parse(std::move(arguments));
   } catch (const CLI::Success& asked) {  // --help, --version
     parser.exit(asked);
     return kExitSuccess;
   } catch (const CLI::ParseError& problem) {
     report(terminal, problem.what());
     return kExitUsage;
-  } catch (const UsageError& problem) {  // a value that its option can't take
+  } catch (const UsageError& problem) {  // a flag that there isn't, a value that its option can't take
     report(terminal, problem.what());
     return kExitUsage;
   }

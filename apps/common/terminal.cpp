@@ -3,16 +3,31 @@
 #include <fmt/format.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 
 namespace brainquant::app {
 
 namespace {
 
 constexpr auto kRedrawInterval = std::chrono::milliseconds(100);
+constexpr auto kMessageInterval = std::chrono::seconds(10);
+
+// As https://no-color.org has it: set, and not empty.
+bool is_set(const char* variable) {
+  const char* value = std::getenv(variable);
+  return value != nullptr && *value != '\0';
+}
+
+std::size_t columns_of_stderr() {
+  constexpr std::size_t kUsual = 80;
+  winsize size{};
+  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : kUsual;
+}
 
 // A message is one line, whatever a file's names hold.
 std::string in_one_line(std::string text) {
@@ -24,8 +39,10 @@ std::string in_one_line(std::string text) {
 }  // namespace
 
 Terminal::Terminal(const std::string& program)
-    : logger_(std::make_shared<spdlog::logger>(program, std::make_shared<spdlog::sinks::stderr_color_sink_mt>())),
-      progress_wanted_(::isatty(STDERR_FILENO) == 1) {
+    : logger_(std::make_shared<spdlog::logger>(
+          program, std::make_shared<spdlog::sinks::stderr_color_sink_mt>(
+                       is_set("NO_COLOR") ? spdlog::color_mode::never : spdlog::color_mode::automatic))),
+      redraws_(::isatty(STDERR_FILENO) == 1 && !is_set("CI")) {
   logger_->set_pattern("%^%l%$: %v");
 }
 
@@ -39,14 +56,14 @@ void Terminal::set_verbosity(Verbosity verbosity) {
   logger_->set_level(verbosity == Verbosity::quiet     ? spdlog::level::warn
                      : verbosity == Verbosity::verbose ? spdlog::level::debug
                                                        : spdlog::level::info);
-  if (verbosity == Verbosity::quiet) progress_wanted_ = false;
+  quiet_ = verbosity == Verbosity::quiet;
 }
 
 void Terminal::erase_progress() {
-  if (progress_.empty()) return;
-  std::fprintf(stderr, "\r%*s\r", static_cast<int>(progress_.size()), "");
+  if (drawn_.empty()) return;
+  std::fprintf(stderr, "\r%*s\r", static_cast<int>(drawn_.size()), "");
   std::fflush(stderr);
-  progress_.clear();
+  drawn_.clear();
 }
 
 template <typename Write>
@@ -71,17 +88,21 @@ void Terminal::error(const std::string& message) {
 
 void Terminal::update(const std::string& stage, std::int64_t done, std::int64_t total) {
   const std::lock_guard lock(mutex_);
-  if (!progress_wanted_ || total <= 0) return;
-  const auto now = std::chrono::steady_clock::now();
-  if (done < total && now - drawn_ < kRedrawInterval) return;
-  drawn_ = now;
+  if (quiet_ || total <= 0) return;
+  const auto now = ProgressLine::Clock::now();
+  progress_.update(stage, done, total, now);
+  if (!redraws_) {
+    if (progress_.finished() || now - std::max(last_shown_, progress_.began()) < kMessageInterval) return;
+    last_shown_ = now;
+    logger_->info("{}", in_one_line(progress_.text()));
+    return;
+  }
+  if (!progress_.finished() && now - last_shown_ < kRedrawInterval) return;
+  last_shown_ = now;
   erase_progress();
-  if (done >= total) return;
-  constexpr std::int64_t kWidth = 30;
-  const auto filled = static_cast<std::size_t>(kWidth * done / total);
-  progress_ = fmt::format("{:<12} [{}{}] {}/{}", stage, std::string(filled, '#'),
-                          std::string(static_cast<std::size_t>(kWidth) - filled, '.'), done, total);
-  std::fputs(progress_.c_str(), stderr);
+  if (progress_.finished()) return;
+  drawn_ = progress_.with_bar(columns_of_stderr() - 1);  // the last column would wrap on some terminals
+  std::fputs(drawn_.c_str(), stderr);
   std::fflush(stderr);
 }
 

@@ -1,13 +1,13 @@
 // Messages and progress on stderr.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <string>
 
 #include "brainquant/support/run_context.h"
+#include "common/progress_line.h"
 
 namespace spdlog {
 class logger;
@@ -17,7 +17,8 @@ namespace brainquant::app {
 
 enum class Verbosity { quiet, normal, verbose };
 
-/// Log lines and, when stderr is a terminal, one line of progress that is redrawn in place. Safe to use from several
+/// Log lines and progress: when stderr is a terminal, one line that is redrawn in place; else, or with CI set, a
+/// message every 10 seconds of a stage. Colours are a terminal's only, and none with NO_COLOR. Safe to use from several
 /// threads.
 class Terminal : public Log, public Progress {
  public:
@@ -40,9 +41,11 @@ class Terminal : public Log, public Progress {
 
   std::mutex mutex_;
   std::shared_ptr<spdlog::logger> logger_;
-  bool progress_wanted_;
-  std::string progress_;  // as it stands on the terminal
-  std::chrono::steady_clock::time_point drawn_{};
+  bool quiet_ = false;
+  bool redraws_;
+  ProgressLine progress_;
+  std::string drawn_;  // as it stands on the terminal
+  ProgressLine::Clock::time_point last_shown_{};
 };
 
 }  // namespace brainquant::app
