@@ -14,6 +14,7 @@
 #include "common/exit_code.h"
 #include "common/flags.h"
 #include "common/run_app.h"
+#include "common/terminal.h"
 
 int main(int argc, char** argv) {
   using namespace brainquant;
@@ -44,7 +45,8 @@ int main(int argc, char** argv) {
         options, choose_methods(methods, common),
         [&](const Comparison& done) { write_comparison(done, options.results_dir()); }, context,
         child_process_runner());
-    fmt::print("{}comparison: {}\n", comparison_text(comparison), (options.results_dir() / "comparison.md").string());
+    fmt::print("{}comparison: {}\n", comparison_text(comparison, comparison_metrics(), app::width_of_stdout()),
+               (options.results_dir() / "comparison.md").string());
     if (!sensitivity.sensitivity.empty()) {
       const EvaluationSummary* fp32 = comparison.any_evaluation();
       if (options.language_model.tunes() && fp32 != nullptr && fp32->lm_scales) {
@@ -53,7 +55,7 @@ int main(int argc, char** argv) {
       const Sensitivity measured = measure_sensitivity(
           options, common, sensitivity,
           [&](const Sensitivity& done) { write_sensitivity(done, options.results_dir()); }, context);
-      fmt::print("\n{}sensitivity: {}\n", sensitivity_text(measured),
+      fmt::print("\n{}sensitivity: {}\n", sensitivity_text(measured, app::width_of_stdout()),
                  (options.results_dir() / "sensitivity.md").string());
     }
     return comparison.all_succeeded() ? kExitSuccess : kExitFailure;

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 
 namespace brainquant::app {
 
@@ -23,10 +24,10 @@ bool is_set(const char* variable) {
   return value != nullptr && *value != '\0';
 }
 
-std::size_t columns_of_stderr() {
-  constexpr std::size_t kUsual = 80;
+std::optional<std::size_t> columns_of(int descriptor) {
   winsize size{};
-  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : kUsual;
+  if (::ioctl(descriptor, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return {};
+  return size.ws_col;
 }
 
 // A message is one line, whatever a file's names hold.
@@ -37,6 +38,8 @@ std::string in_one_line(std::string text) {
 }
 
 }  // namespace
+
+std::size_t width_of_stdout() { return columns_of(STDOUT_FILENO).value_or(kAnyWidth); }
 
 Terminal::Terminal(const std::string& program)
     : logger_(std::make_shared<spdlog::logger>(
@@ -101,7 +104,8 @@ void Terminal::update(const std::string& stage, std::int64_t done, std::int64_t 
   last_shown_ = now;
   erase_progress();
   if (progress_.finished()) return;
-  drawn_ = progress_.with_bar(columns_of_stderr() - 1);  // the last column would wrap on some terminals
+  drawn_ =
+      progress_.with_bar(columns_of(STDERR_FILENO).value_or(80) - 1);  // the last column would wrap on some terminals
   std::fputs(drawn_.c_str(), stderr);
   std::fflush(stderr);
 }

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <string>
 
+#include "brainquant/reporting/width.h"
 #include "brainquant/support/run_context.h"
 #include "common/progress_line.h"
 
@@ -16,6 +17,9 @@ class logger;
 namespace brainquant::app {
 
 enum class Verbosity { quiet, normal, verbose };
+
+/// Characters in a line of stdout if it is a terminal; else any number.
+std::size_t width_of_stdout();
 
 /// Log lines and progress: when stderr is a terminal, one line that is redrawn in place; else, or with CI set, a
 /// message every 10 seconds of a stage. Colours are a terminal's only, and none with NO_COLOR. Safe to use from several

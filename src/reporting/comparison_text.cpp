@@ -15,7 +15,7 @@ namespace {
 TextTable table_of(MetricTable which, const Comparison& comparison, const std::vector<Metric>& metrics) {
   const std::vector<Metric> columns = columns_of(which, comparison, metrics);
   std::vector<TextTable::Column> titles = {{"method", TextTable::Align::left}};
-  for (const Metric& metric : columns) titles.push_back({metric.title, metric.align});
+  for (const Metric& metric : columns) titles.push_back({metric.title, metric.align, metric.least});
   TextTable table(titles);
   for (const ComparedMethod& method : comparison.methods) {
     std::vector<std::string> cells = {method.outcome.name};
@@ -98,10 +98,10 @@ std::string examples_markdown(const Comparison& comparison) {
 
 }  // namespace
 
-std::string comparison_text(const Comparison& comparison, const std::vector<Metric>& metrics) {
+std::string comparison_text(const Comparison& comparison, const std::vector<Metric>& metrics, std::size_t width) {
   std::string text;
   for (const MetricTable table : {MetricTable::accuracy, MetricTable::sureness, MetricTable::cost}) {
-    if (has_columns(table, comparison, metrics)) text += table_of(table, comparison, metrics).text() + "\n";
+    if (has_columns(table, comparison, metrics)) text += table_of(table, comparison, metrics).text(width) + "\n";
   }
   for (const std::string& line : facts(comparison)) text += line + "\n";
   return text;

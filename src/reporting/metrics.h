@@ -38,6 +38,7 @@ struct Metric {
   int place = 0;           // columns stand by rising places, those of equal ones in the list's order
   std::string title = {};  // of the column, with the unit shown
   TextTable::Align align = TextTable::Align::right;
+  bool least = false;       // one of the first columns that a narrow terminal goes without
   std::string form = "{}";  // fmt's form of the value, "{:.1f}", after it was divided by `divisor`
   double divisor = 1;       // bytes by one shown unit
   std::string infinite = "inf";

@@ -126,9 +126,9 @@ void add_difference(std::vector<std::string>& row, const std::optional<RateDiffe
 
 }  // namespace
 
-std::string sensitivity_text(const Sensitivity& sensitivity) {
+std::string sensitivity_text(const Sensitivity& sensitivity, std::size_t width) {
   std::string text = facts(sensitivity);
-  for (const int bits : bits_of(sensitivity)) text += "\n" + cost_table(sensitivity, bits).text();
+  for (const int bits : bits_of(sensitivity)) text += "\n" + cost_table(sensitivity, bits).text(width);
   return text;
 }
 

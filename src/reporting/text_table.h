@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "brainquant/reporting/width.h"
+
 namespace brainquant {
 
 class TextTable {
@@ -12,6 +14,7 @@ class TextTable {
   struct Column {
     std::string title;
     Align align = Align::right;
+    bool least = false;  // one of the first to be left out of a narrow text
   };
 
   explicit TextTable(std::vector<Column> columns) : columns_(std::move(columns)) {}
@@ -20,10 +23,16 @@ class TextTable {
 
   std::size_t rows() const { return rows_.size(); }
 
-  std::string text() const;      // columns two spaces apart, a rule below the titles
+  /// Columns two spaces apart, a rule below the titles. Where lines would be longer than `width` characters, columns
+  /// are left out, the least ones first and from the right, and named below; where not even two fit, each row becomes
+  /// lines of "title: cell".
+  std::string text(std::size_t width = kAnyWidth) const;
   std::string markdown() const;  // a pipe table; pipes in cells are escaped
 
  private:
+  std::vector<std::size_t> fitting_columns(const std::vector<std::size_t>& widths, std::size_t width) const;
+  std::string left_out_text(const std::vector<std::size_t>& kept, std::size_t width) const;
+  std::string stacked() const;
   std::vector<std::size_t> widths(const std::vector<std::vector<std::string>>& rows) const;
 
   std::vector<Column> columns_;

@@ -12,7 +12,6 @@
 #include "io/scratch_folder.h"
 #include "reporting/metrics.h"
 #include "reporting/small_logits.h"
-#include "reporting/text_table.h"
 
 namespace brainquant {
 namespace {
@@ -379,15 +378,6 @@ TEST(TrainingPer, SaysHowFarItCanBeCompared) {
   const std::string text = training_per_text(0.099);
   EXPECT_NE(text.find("9.90 %"), std::string::npos);
   EXPECT_NE(text.find("only roughly comparable"), std::string::npos);
-}
-
-TEST(TextTable, AlignsAndEscapes) {
-  TextTable table({{"name", TextTable::Align::left}, {"value"}});
-  table.add_row({"a|b", "1"});
-  table.add_row({"na\xc3\xafve", "1234567"});
-  EXPECT_EQ(table.text(), "name     value\n-----  -------\na|b          1\nna\xc3\xafve  1234567\n");
-  EXPECT_EQ(table.markdown(),
-            "| name  |   value |\n| :---- | ------: |\n| a\\|b  |       1 |\n| na\xc3\xafve | 1234567 |\n");
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "brainquant/experiment/comparison.h"
+#include "brainquant/reporting/width.h"
 
 namespace brainquant {
 
@@ -14,8 +15,10 @@ struct Metric;
 const std::vector<Metric>& comparison_metrics();
 
 // Renderers of a table of metrics. Text and Markdown are for people; CSV has one row a method; JSON is
-// docs/results-schema.md's.
-std::string comparison_text(const Comparison& comparison, const std::vector<Metric>& metrics = comparison_metrics());
+// docs/results-schema.md's. The text's tables are `width` characters wide at most: columns that do not fit are only
+// named.
+std::string comparison_text(const Comparison& comparison, const std::vector<Metric>& metrics = comparison_metrics(),
+                            std::size_t width = kAnyWidth);
 std::string comparison_markdown(const Comparison& comparison,
                                 const std::vector<Metric>& metrics = comparison_metrics());
 std::string comparison_csv(const Comparison& comparison, const std::vector<Metric>& metrics = comparison_metrics());

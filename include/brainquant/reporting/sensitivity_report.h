@@ -5,11 +5,12 @@
 #include <string>
 
 #include "brainquant/experiment/sensitivity.h"
+#include "brainquant/reporting/width.h"
 
 namespace brainquant {
 
-/// Matrix by matrix, the one that costs most first, for each number of bits.
-std::string sensitivity_text(const Sensitivity& sensitivity);
+/// Matrix by matrix, the one that costs most first, for each number of bits. `width`: of the tables, in characters.
+std::string sensitivity_text(const Sensitivity& sensitivity, std::size_t width = kAnyWidth);
 /// The same, and how the error grows over layers and steps.
 std::string sensitivity_markdown(const Sensitivity& sensitivity);
 /// A row for each case.
