@@ -48,8 +48,10 @@ OptionList list_options(EvaluationOptions& options) {
   list.add("output_csv", options.output_csv,
            "Results CSV; default: quantized_rnn_{val|test}_results_TIME.csv beside the model");
   list.add("output_json", options.output_json, "Results as JSON, with scores and times (docs/results-schema.md)");
+  list.add("output_trials", options.output_trials,
+           "CSV with a row for each trial: counts, distances, texts and time (docs/results-schema.md)");
   list.add("submission_csv", options.submission_csv, "Competition file with the columns id,text");
-  list.add("save_logits", options.save_logits, "HDF5 file for the logits of all trials");
+  list.add("save_logits", options.save_logits, "File for the logits of all trials: NPZ if it ends in .npz, else HDF5");
   list.add("force", options.force, "Replace existing files");
   list.add("no_wait", options.no_wait, "Fail instead of waiting for another run that is writing the same results");
   return list;

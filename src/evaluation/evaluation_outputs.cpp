@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <ctime>
+#include <map>
 
 #include "brainquant/support/error.h"
 #include "evaluation/machine.h"
@@ -35,6 +36,19 @@ fs::path timestamped_csv(const EvaluationOptions& options) {
   return path;
 }
 
+struct NamedPath {
+  const char* flag;
+  fs::path path;
+};
+
+std::vector<NamedPath> named_outputs(const EvaluationOptions& options) {
+  return {{"--output_csv", options.output_csv},
+          {"--output_json", options.output_json},
+          {"--output_trials", options.output_trials},
+          {"--submission_csv", options.submission_csv},
+          {"--save_logits", options.save_logits}};
+}
+
 bool is_stream(const fs::path& path) { return output_kind(path) == OutputKind::stream; }
 
 void check_can_be_written(const fs::path& path) {
@@ -58,10 +72,23 @@ fs::path EvaluationOutputs::journal() const {
          fmt::format("quantized_rnn_{}_results.partial", name_of(options_.data.split));
 }
 
+void EvaluationOutputs::refuse_shared_paths() const {
+  std::map<fs::path, const char*> flags;
+  std::error_code ignored;
+  for (const auto& [flag, path] :
+       {NamedPath{"--model_path", options_.model_path}, NamedPath{"--csv_path", options_.data.csv_path}}) {
+    if (!path.empty()) flags.emplace(fs::weakly_canonical(path, ignored), flag);
+  }
+  for (const auto& [flag, path] : named_outputs(options_)) {
+    if (path.empty() || is_stream(path)) continue;
+    const auto [other, is_new] = flags.emplace(fs::weakly_canonical(path, ignored), flag);
+    if (!is_new) throw FileError(path.string(), fmt::format("{} and {} name the same file", other->second, flag));
+  }
+}
+
 void EvaluationOutputs::refuse_to_replace(const Journal::OutputNames& own) const {
   if (options_.force) return;
-  for (const fs::path& path :
-       {options_.output_csv, options_.output_json, options_.submission_csv, options_.save_logits}) {
+  for (const auto& [flag, path] : named_outputs(options_)) {
     if (path.empty() || own.contains(path.string())) continue;
     if (output_kind(path) == OutputKind::regular_file) {
       throw FileError(path.string(), "already exists; --force replaces it");
@@ -71,9 +98,8 @@ void EvaluationOutputs::refuse_to_replace(const Journal::OutputNames& own) const
 
 void EvaluationOutputs::prepare() {
   csv_ = options_.output_csv.empty() ? timestamped_csv(options_) : options_.output_csv;
-  for (const fs::path& path : {csv_, options_.output_json, options_.submission_csv, options_.save_logits}) {
-    check_can_be_written(path);
-  }
+  check_can_be_written(csv_);
+  for (const auto& [flag, path] : named_outputs(options_)) check_can_be_written(path);
 }
 
 void EvaluationOutputs::write(Journal& journal, const std::vector<TrialResult>& trials, EvaluationSummary& summary,
@@ -81,6 +107,9 @@ void EvaluationOutputs::write(Journal& journal, const std::vector<TrialResult>& 
   const Split split = options_.data.split;
   const bool made = words == Words::made;
   write_output(journal, csv_, made ? sentences_csv(trials, split) : phonemes_csv(trials, split), words);
+  if (!options_.output_trials.empty()) {
+    write_output(journal, options_.output_trials, trials_csv(trials, split, made), words);
+  }
   if (made && !options_.submission_csv.empty()) {
     write_output(journal, options_.submission_csv, submission_csv(trials), words);
   }

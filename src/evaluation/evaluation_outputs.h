@@ -20,6 +20,10 @@ class EvaluationOutputs {
   /// `<output_csv>.partial`, or quantized_rnn_{val|test}_results.partial beside the model.
   std::filesystem::path journal() const;
 
+  /// Two outputs at one path would replace each other, and an output at an input's path the input. Throws FileError
+  /// naming both flags. Streams (support/atomic_file.h) may be shared.
+  void refuse_shared_paths() const;
+
   /// Files that a run would replace are somebody's results, but for `own`, which an earlier part of this very run
   /// wrote. Throws FileError unless --force was given.
   void refuse_to_replace(const Journal::OutputNames& own = {}) const;

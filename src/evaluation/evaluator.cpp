@@ -167,6 +167,7 @@ EvaluationOutcome Evaluation::run_to_the_end() {
   options_.validate();
   options_.language_model.name_unused(context_);
   options_.language_model = options_.language_model.with_scales_read();
+  outputs_.refuse_shared_paths();
   std::error_code ignored;
   if (!fs::exists(outputs_.journal(), ignored)) outputs_.refuse_to_replace();  // before anything takes time
   if (!options_.language_model.skip_lm) language_model_ = make_language_model(options_.language_model);

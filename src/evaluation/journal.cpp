@@ -176,6 +176,7 @@ bool Journal::Impl::take_line(const ordered_json& line, std::size_t trial_count,
   }
   auto [trial, offset] = struct_of_json<TrialLine>(line);
   if (trial.index >= trial_count || trial.steps < 0) return false;
+  trial.resumed = true;
   if (keep_logits) {
     const bool follows = offset == logits_end && trial.steps <= logits_there / logits_bytes(1);
     if (!follows || offset + logits_bytes(trial.steps) > logits_there) return false;

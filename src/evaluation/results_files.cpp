@@ -1,5 +1,7 @@
 #include "evaluation/results_files.h"
 
+#include <fmt/format.h>
+
 #include "io/csv.h"
 #include "scoring/phonemes.h"
 
@@ -40,6 +42,36 @@ std::string sentences_csv(std::span<const TrialResult> trials, Split split) {
       fields.push_back(std::to_string(trial.word_edits().distance()));
       fields.push_back(std::to_string(trial.true_words()));
     }
+    text += csv_row(fields);
+  }
+  return text;
+}
+
+std::string trials_csv(std::span<const TrialResult> trials, Split split, bool with_words) {
+  std::string text = csv_row({"session", "block", "trial", "corpus", "bins", "steps", "true_length", "pred_length",
+                              "distance", "distance_ctc", "true_words", "word_distance", "true_phonemes",
+                              "pred_phonemes", "true_sentence", "sentence", "sentence_margin", "model_ms"});
+  const bool labelled = split != Split::test;
+  for (const TrialResult& trial : trials) {
+    std::vector<std::string> fields = identification(trial);
+    const auto add_if = [&fields](bool known, const auto& value) {
+      fields.push_back(known ? fmt::format("{}", value) : std::string());
+    };
+    add_if(true, trial.corpus);
+    add_if(true, trial.bins);
+    add_if(true, trial.steps);
+    add_if(labelled, trial.true_phonemes.size());
+    add_if(true, trial.phonemes.size());
+    add_if(labelled, trial.phoneme_edits().distance());
+    add_if(labelled, trial.phoneme_edits_ctc().distance());
+    add_if(labelled, trial.true_words());
+    add_if(labelled && with_words, trial.word_edits().distance());
+    add_if(labelled, phoneme_text(trial.true_phonemes));
+    add_if(true, phoneme_text(trial.phonemes));
+    add_if(labelled, trial.true_sentence);
+    add_if(with_words, trial.sentence.value_or(""));
+    add_if(with_words && trial.sentence_margin, trial.sentence_margin.value_or(0));
+    add_if(trial.steps > 0 && !trial.resumed, 1e3 * trial.model_seconds);
     text += csv_row(fields);
   }
   return text;

@@ -17,6 +17,11 @@ std::string phonemes_csv(std::span<const TrialResult> trials, Split split);
 /// normalised sentences). Sentences as they came; true_sentence is empty for test.
 std::string sentences_csv(std::span<const TrialResult> trials, Split split);
 
+/// Everything that is known of each trial (docs/results-schema.md), in the order given. A cell without a value is
+/// empty: what needs the truth in test, `with_words` being false what the language model made, the time of a trial that
+/// this run did not put through the engine.
+std::string trials_csv(std::span<const TrialResult> trials, Split split, bool with_words);
+
 /// The competition's id,text; id counts the trials from 0.
 std::string submission_csv(std::span<const TrialResult> trials);
 

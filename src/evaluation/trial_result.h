@@ -33,6 +33,7 @@ struct TrialResult : TrialId {
   std::optional<std::string> sentence;    // predicted by the language model
   std::optional<double> sentence_margin;  // MadeSentence::margin
   double language_model_seconds = 0;
+  bool resumed = false;  // an earlier, killed run decoded it: model_seconds are of that run
 
   EditCounts phoneme_edits() const { return edit_counts(true_phonemes, phonemes); }
   EditCounts phoneme_edits_ctc() const { return edit_counts(true_phonemes, phonemes_ctc); }

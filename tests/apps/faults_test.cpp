@@ -8,6 +8,7 @@
 
 #include "apps/program.h"
 #include "apps/study.h"
+#include "io/csv.h"
 #include "language_model/fake_language_model.h"
 
 namespace brainquant::testing {
@@ -266,9 +267,13 @@ class HangingServer {
 class LanguageModelRun : public ::testing::Test {
  protected:
   Flags flags(const std::string& port) const {
-    return Flags{"--model_path",  kModel,         "--output_csv",     csv_.string(),
-                 "--output_json", json_.string(), "--submission_csv", submission_.string(),
-                 "--redis_host",  "127.0.0.1",    "--redis_port",     port} +
+    return Flags{"--model_path",     kModel,
+                 "--output_csv",     csv_.string(),
+                 "--output_json",    json_.string(),
+                 "--submission_csv", submission_.string(),
+                 "--output_trials",  trials_.string(),
+                 "--redis_host",     "127.0.0.1",
+                 "--redis_port",     port} +
            data_flags();
   }
   // Phonemes are done once their CSV and JSON are there, the JSON a moment later; then the program waits
@@ -283,10 +288,13 @@ class LanguageModelRun : public ::testing::Test {
     EXPECT_NEAR(json_in(json_)["per"]["total"]["rate"], expected_rate("distance"), 1e-9);
     EXPECT_TRUE(fs::exists(csv_.string() + ".partial"));
     EXPECT_FALSE(fs::exists(submission_));
+    const CsvTable trials(trials_);
+    EXPECT_EQ(trials.rows().size(), 18U);
+    EXPECT_EQ(trials.rows()[0].fields[trials.column("sentence")], "");
   }
   // The missing server was noticed before any trial was decoded.
   void expect_nothing_is_written() const {
-    for (const fs::path& path : {csv_, json_, submission_, fs::path(csv_.string() + ".partial")}) {
+    for (const fs::path& path : {csv_, json_, submission_, trials_, fs::path(csv_.string() + ".partial")}) {
       EXPECT_FALSE(fs::exists(path)) << path;
     }
   }
@@ -311,6 +319,11 @@ class LanguageModelRun : public ::testing::Test {
                         0),
               0U)
         << csv;
+    const CsvTable trials(trials_);
+    ASSERT_EQ(trials.rows().size(), 18U);
+    EXPECT_EQ(trials.rows()[0].fields[trials.column("sentence")], "plain words here");
+    EXPECT_EQ(trials.rows()[0].fields[trials.column("word_distance")], "4");
+    for (const CsvRow& row : trials.rows()) EXPECT_EQ(row.fields[trials.column("model_ms")], "");  // all are resumed
     EXPECT_EQ(bytes_of(submission_).rfind("id,text\n0,plain words here\n1,", 0), 0U);
     EXPECT_FALSE(fs::exists(csv_.string() + ".partial"));
     EXPECT_FALSE(fs::exists(csv_.string() + ".partial.logits"));
@@ -320,6 +333,7 @@ class LanguageModelRun : public ::testing::Test {
   fs::path csv_ = scratch_ / "results.csv";
   fs::path json_ = scratch_ / "results.json";
   fs::path submission_ = scratch_ / "submission.csv";
+  fs::path trials_ = scratch_ / "trials.csv";
 };
 
 TEST_F(LanguageModelRun, KilledOneGoesOnWhereItWas) {

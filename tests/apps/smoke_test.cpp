@@ -33,6 +33,46 @@ std::string expected_csv(const char* split) {
   return text;
 }
 
+// A check of tests/fixtures, in Python.
+void expect_python_agrees(const char* script, const std::vector<std::string>& arguments) {
+  std::string command = std::string(BRAINQUANT_PYTHON) + " '" BRAINQUANT_CHECKS "/" + script + "'";
+  for (const std::string& argument : arguments) command += " '" + argument + "'";
+  EXPECT_EQ(std::system(command.c_str()), 0) << command;
+}
+
+TEST(Smoke, ATableOfTrialsIsPythons) {
+  const ScratchFolder scratch;
+  const fs::path lm_dir = std::string(BRAINQUANT_FIXTURES) + "/wfst/case1";
+  const std::vector<std::string> words = {"--lm", "wfst", "--lm_dir", lm_dir.string(), "--lm_preset", "published"};
+  int number = 0;
+  for (const auto& more : {std::vector<std::string>{"--skip_lm"}, words}) {
+    for (const std::string split : {"val", "test"}) {
+      const std::string name = std::to_string(number++);
+      const std::string csv = (scratch / (name + ".csv")).string();
+      const std::string trials = (scratch / (name + ".trials.csv")).string();
+      const std::string json = (scratch / (name + ".json")).string();
+      const ProgramResult run =
+          evaluate_in(scratch, kModel,
+                      more + std::vector<std::string>{"--eval_type", split, "--output_csv", csv, "--output_json", json,
+                                                      "--output_trials", trials});
+      ASSERT_EQ(run.exit_code, 0) << run.err;
+      expect_python_agrees("check_trials_csv.py", {(study_folder() / "expected.json").string(), split, trials, json});
+    }
+  }
+}
+
+TEST(Smoke, LogitsAsNpzAreThoseOfHdf5) {
+  const ScratchFolder scratch;
+  const std::string npz = (scratch / "logits.npz").string();
+  const std::string hdf5 = (scratch / "logits.h5").string();
+  for (const std::string& file : {npz, hdf5}) {
+    const ProgramResult run = evaluate_in(
+        scratch, kModel, {"--skip_lm", "--output_csv", (file + ".csv"), "--save_logits", file, "--threads", "1"});
+    ASSERT_EQ(run.exit_code, 0) << run.err;
+  }
+  expect_python_agrees("check_npz.py", {npz, hdf5});
+}
+
 TEST(Smoke, Fp32EvaluationIsPyTorchs) {
   const ScratchFolder scratch;
   const fs::path csv = scratch / "results.csv";

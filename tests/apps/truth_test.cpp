@@ -202,7 +202,7 @@ TEST(Ownership, UnusedLanguageModelOptionsAreNamed) {
 TEST(Evaluation, DoesNotReplaceAFileThatIsThere) {
   const OwnStudy study;
   const Flags base = Flags{"--model_path", (study / "models/seed1").string(), "--skip_lm"} + study.data();
-  for (const std::string flag : {"--output_csv", "--output_json", "--save_logits"}) {
+  for (const std::string flag : {"--output_csv", "--output_json", "--output_trials", "--save_logits"}) {
     const fs::path path = study / "mine";
     write_bytes(path, "160 trials");
     const ProgramResult refused = study.run("evaluate_quantized_model", base + Flags{flag, path.string()});
@@ -217,6 +217,27 @@ TEST(Evaluation, DoesNotReplaceAFileThatIsThere) {
     EXPECT_FALSE(fs::exists(path.string() + ".partial"));
     EXPECT_FALSE(fs::exists(path.string() + ".partial.lock"));
   }
+}
+
+TEST(Evaluation, OutputsAndInputsMayNotShareAPath) {
+  const OwnStudy study;
+  const std::string model = (study / "models/seed1").string();
+  const fs::path path = study / "mine";
+  const fs::path csv = study.data()[3];
+  const std::string table = bytes_of(csv);
+  const auto refused = [&](const Flags& flags, const std::string& names) {
+    const ProgramResult run = study.run("evaluate_quantized_model",
+                                        Flags{"--model_path", model, "--skip_lm", "--force"} + study.data() + flags);
+    EXPECT_EQ(run.exit_code, 1) << names;
+    ASSERT_EQ(run.errors().size(), 1U) << run.err;
+    EXPECT_TRUE(contains(run.errors()[0], names)) << run.errors()[0];
+  };
+  refused({"--output_csv", path.string(), "--output_trials", (study / "./mine").string()},
+          "--output_csv and --output_trials");
+  refused({"--output_trials", path.string(), "--save_logits", path.string()}, "--output_trials and --save_logits");
+  EXPECT_FALSE(fs::exists(path));
+  refused({"--output_trials", csv.string()}, "--csv_path and --output_trials");
+  EXPECT_EQ(bytes_of(csv), table);
 }
 
 TEST(Evaluation, AFifoGetsTheResultsAndStaysAFifo) {

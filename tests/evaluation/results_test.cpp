@@ -92,6 +92,32 @@ TEST(ResultsFiles, FieldsAreQuotedByRfc4180AndRowsEndWithLf) {
   EXPECT_EQ(submission_csv(all), "id,text\n0,no thanks\n1,\n");
 }
 
+TEST(ResultsFiles, ARowForEachTrialHoldsWhatIsKnown) {
+  std::vector<TrialResult> all = trials();
+  all[0].true_sentence = "No, \"thanks\"";
+  all[0].sentence = "no thank";
+  all[0].sentence_margin = 0.25;
+  all[0].bins = 100;
+  all[0].steps = 20;
+  all[0].model_seconds = 0.0015;
+  all[1].true_sentence = "Two";
+  all[1].steps = 5;
+  all[1].model_seconds = 0.5;
+  all[1].resumed = true;
+  const std::string header =
+      "session,block,trial,corpus,bins,steps,true_length,pred_length,distance,distance_ctc,true_words,word_distance,"
+      "true_phonemes,pred_phonemes,true_sentence,sentence,sentence_margin,model_ms\n";
+  EXPECT_EQ(trials_csv(all, Split::val, true),
+            header +
+                "s1,3,7,x,100,20,3,3,1,1,2,1,AA AE AH,AA D AH,\"No, \"\"thanks\"\"\",no thank,0.25,1.5\n"
+                "s1,3,7,y,0,5,2,1,1,0,1,1,AW AW,AW,Two,,,\n"
+                "s2,3,7,x,0,0,1,3,2,2,0,0,AO,AO | AA,,,,\n");
+  EXPECT_EQ(trials_csv({all.data(), 1}, Split::val, false),
+            header + "s1,3,7,x,100,20,3,3,1,1,2,,AA AE AH,AA D AH,\"No, \"\"thanks\"\"\",,,1.5\n");
+  EXPECT_EQ(trials_csv({all.data(), 1}, Split::test, true),
+            header + "s1,3,7,x,100,20,,3,,,,,,AA D AH,,no thank,0.25,1.5\n");
+}
+
 TEST(Latency, QuantilesAreNumpys) {
   // numpy.quantile([4, 1, 3, 2], [0, 0.5, 0.99, 1]) = [1, 2.5, 3.97, 4]
   EXPECT_DOUBLE_EQ(quantile({4, 1, 3, 2}, 0), 1);

@@ -369,6 +369,7 @@ TEST(JournalLines, AreTheTextThatEarlierRunsWrote) {
   Journal journal(scratch / "j", key, false, 4, 3);
   ASSERT_TRUE(journal.trials().contains(3));
   EXPECT_EQ(journal.trials().at(3).sentence, "yes");
+  EXPECT_TRUE(journal.trials().at(3).resumed);
   EXPECT_FALSE(journal.trials().at(3).sentence_margin.has_value());
 }
 

@@ -21,8 +21,9 @@ struct EvaluationOptions {
   std::int64_t step_latency = 0;         // steps to time one by one after the evaluation; 0: none
   std::filesystem::path output_csv;      // empty: quantized_rnn_{val|test}_results_YYYYmmdd_HHMMSS.csv beside the model
   std::filesystem::path output_json;     // empty: none
+  std::filesystem::path output_trials;   // empty: none; a CSV with a row for each trial
   std::filesystem::path submission_csv;  // empty: none; needs a language model
-  std::filesystem::path save_logits;     // empty: none; HDF5
+  std::filesystem::path save_logits;     // empty: none; NPZ if it ends in .npz, else HDF5
   bool force = false;                    // replace what lies at the outputs' paths
   bool no_wait = false;                  // another run is writing these results: fail instead of waiting for it
 
