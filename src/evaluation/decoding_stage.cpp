@@ -33,10 +33,6 @@ TrialResult result_of(DecodedTrial& decoded) {
   return result;
 }
 
-StepReport report_of(const StepTimes& times, const DecoderConfig& config) {
-  return {summarize_seconds(times.work), summarize_seconds(times.last_bin), step_budget_ms(config)};
-}
-
 /// Sums up the times of the trials that this run decodes.
 class TrialTimes {
  public:
@@ -114,7 +110,8 @@ void decode_trials(const EvaluationOptions& options, EvaluatedModel& model, Data
       journal.add_sentence(index, options.language_model.fingerprint(), sentence);
     }
   }
-  if (options.streaming && !step_times.work.empty()) summary.step = report_of(step_times, model.config);
+  if (options.streaming && !step_times.work.empty())
+    summary.step = report_steps(step_times, step_budget_ms(model.config));
 }
 
 void measure_single_steps(const EvaluationOptions& options, EvaluatedModel& model, Dataset& dataset,
@@ -125,7 +122,7 @@ void measure_single_steps(const EvaluationOptions& options, EvaluatedModel& mode
     context.log.warning("no trial has two steps: the time of a step was not measured");
     return;
   }
-  summary.step = report_of(times, model.config);
+  summary.step = report_steps(times, step_budget_ms(model.config));
 }
 
 }  // namespace brainquant

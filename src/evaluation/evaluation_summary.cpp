@@ -98,10 +98,19 @@ void list_fields(Fields& fields, OfStruct<Fields, LatencySummary>& latency) {
 }
 
 template <typename Fields>
+void list_fields(Fields& fields, OfStruct<Fields, LatencyBin>& bin) {
+  fields("from_ms", bin.from_ms);
+  fields("to_ms", bin.to_ms);
+  fields("count", bin.count);
+}
+
+template <typename Fields>
 void list_fields(Fields& fields, OfStruct<Fields, StepReport>& step) {
   fields("work", step.work);
   fields("last_bin", step.last_bin);
   fields("budget_ms", step.budget_ms);
+  fields.added_later("late", step.late);
+  fields.added_later("histogram", step.histogram);
 }
 
 template <typename Fields>

@@ -9,6 +9,7 @@
 #include "brainquant/version.h"
 #include "experiment/find_changes.h"
 #include "experiment/method_run.h"
+#include "experiment/tensor_reports.h"
 
 namespace brainquant {
 
@@ -179,6 +180,7 @@ Comparison run_comparison(const ExperimentOptions& given, const std::vector<Meth
                            : run_method(options, method, locks.back(), programs, context));
   }
   context.progress.update("methods", total, total);
+  add_tensor_reports(outcomes, options.model_path, context);
   Comparison comparison = compare_methods(std::move(outcomes), options, context);
   const RunLock lock = lock_comparison(options, context);
   publish(comparison);

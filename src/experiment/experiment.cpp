@@ -2,6 +2,7 @@
 
 #include "brainquant/support/error.h"
 #include "experiment/method_run.h"
+#include "experiment/tensor_reports.h"
 
 namespace brainquant {
 
@@ -13,6 +14,7 @@ MethodOutcome run_experiment(const ExperimentOptions& given, const Method& metho
   const RunLock lock = lock_method(options, method, context);
   MethodOutcome outcome = run_method(options, method, lock, programs, context);
   if (!outcome.succeeded) throw WorkError(outcome.problem);
+  add_tensor_reports({&outcome, 1}, options.model_path, context);
   publish(outcome);
   return outcome;
 }

@@ -41,6 +41,20 @@ ordered_json evaluation_of(const EvaluationSummary& evaluation) {
   return json;
 }
 
+// JSON has no infinity: a tensor that lost nothing has a null signal-to-noise ratio.
+ordered_json json_of(const std::vector<TensorReport>& tensors) {
+  ordered_json json = ordered_json::array();
+  for (const TensorReport& tensor : tensors) {
+    json.push_back({{"name", tensor.name},
+                    {"parameters", tensor.parameters},
+                    {"bits", tensor.bits},
+                    {"granularity", tensor.granularity},
+                    {"bytes", tensor.bytes},
+                    {"sqnr_db", std::isinf(tensor.sqnr_db) ? ordered_json(nullptr) : ordered_json(tensor.sqnr_db)}});
+  }
+  return json;
+}
+
 ordered_json json_of(const MethodOutcome& outcome) {
   ordered_json json = {
       {"method", outcome.name}, {"succeeded", outcome.succeeded}, {"options", brainquant::json_of(outcome.options)}};
@@ -58,6 +72,7 @@ ordered_json json_of(const MethodOutcome& outcome) {
                    {"csv", outcome.csv.string()},
                    {"logits", outcome.logits.string()},
                    {"log", outcome.log.string()}};
+  json["tensors"] = json_of(outcome.tensors);
   json["evaluation"] = evaluation_of(outcome.evaluation);
   if (outcome.own_scales) json["own_scales"] = evaluation_of(*outcome.own_scales);
   return json;

@@ -332,6 +332,9 @@ TEST(Smoke, ComparisonOfAllMethodsAndItsResume) {
     EXPECT_GT(sqnr, half ? 60 : 30) << name;
     EXPECT_LT(sqnr, half ? 80 : 55) << name;
     EXPECT_LE(method["per_difference"]["low"], method["per_difference"]["points"]);
+    std::int64_t parameters = 0;
+    for (const auto& tensor : method["tensors"]) parameters += tensor["parameters"].get<std::int64_t>();
+    EXPECT_EQ(4 * parameters, method["evaluation"]["model"]["fp32_bytes"].get<std::int64_t>()) << name;
     EXPECT_GE(method["per_difference"]["high"], method["per_difference"]["points"]);
     EXPECT_LE(method["per_difference"]["over_sessions"]["low"], method["per_difference"]["points"]);
     EXPECT_EQ(method["metrics"]["per_verdict"], method["per_difference"]["verdict"]);

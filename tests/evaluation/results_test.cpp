@@ -132,6 +132,32 @@ TEST(Latency, QuantilesAreNumpys) {
   EXPECT_DOUBLE_EQ(summary.max_ms, 9);
 }
 
+TEST(Latency, HistogramIsTheHandWorkedCase) {
+  EXPECT_TRUE(latency_histogram({}).empty());
+  // 1, 1.1 and 1.2 ms: the bins' edges are 1, 1.122, 1.259 (10^(1/20), 10^(2/20)); an edge belongs to the bin above it.
+  const std::vector<LatencyBin> bins = latency_histogram({0.001, 0.0011, 0.0012});
+  ASSERT_EQ(bins.size(), 2U);
+  EXPECT_DOUBLE_EQ(bins[0].from_ms, 1);
+  EXPECT_NEAR(bins[0].to_ms, 1.122018, 1e-6);
+  EXPECT_EQ(bins[0].count, 2);
+  EXPECT_NEAR(bins[1].to_ms, 1.258925, 1e-6);
+  EXPECT_EQ(bins[1].count, 1);
+  // Every bin from the first to the last is there: 1 ms and 10 ms are 20 bins apart.
+  const std::vector<LatencyBin> wide = latency_histogram({0.010, 0.001});
+  ASSERT_EQ(wide.size(), 21U);
+  EXPECT_EQ(wide[0].count + wide[20].count, 2);
+  EXPECT_DOUBLE_EQ(wide[20].from_ms, 10);
+  EXPECT_EQ(latency_histogram({0}).size(), 1U);  // a clock that did not move
+}
+
+TEST(Latency, LateStepsAreThoseOverTheBudget) {
+  const StepReport report = report_steps({{0.079, 0.080, 0.081, 0.2}, {0.001}}, 80);
+  EXPECT_EQ(report.late, 2);
+  EXPECT_EQ(report.work.count, 4);
+  EXPECT_EQ(report.last_bin.count, 1);
+  EXPECT_EQ(report.histogram.back().count, 1);
+}
+
 TEST(SummaryJson, WhatIsWrittenIsRead) {
   EvaluationSummary summary;
   summary.tool_version = "9.9";

@@ -57,7 +57,7 @@ EvaluationSummary one_trial() {
   summary.wer = wer;
   summary.worst_sentences = {{"s/t", {{"yes", "yes"}, {"no", ""}}}};
   summary.timing = {2, 8, 0.5, 1, 0.25, 1.5, 2.5, 3.5, 0.75};
-  summary.step = StepReport{{3, 1, 2, 3}, {3, 0.5, 0.75, 1}, 80};
+  summary.step = StepReport{{3, 1, 2, 3}, {3, 0.5, 0.75, 1}, 80, 1, {{1, 1.25, 2}, {1.25, 1.5, 1}}};
   summary.peak_memory_bytes = 1000;
   summary.trials = {{"s/t", "x", 100, 20, 4, 1, 1, 2, 1, "AA B CH D", "Yes, no.", "yes", 1.25}};
   return summary;
@@ -227,7 +227,20 @@ constexpr const char* kOneTrial = R"({
       "p99_ms": 0.75,
       "max_ms": 1.0
     },
-    "budget_ms": 80.0
+    "budget_ms": 80.0,
+    "late": 1,
+    "histogram": [
+      {
+        "from_ms": 1.0,
+        "to_ms": 1.25,
+        "count": 2
+      },
+      {
+        "from_ms": 1.25,
+        "to_ms": 1.5,
+        "count": 1
+      }
+    ]
   },
   "peak_memory_bytes": 1000,
   "trials": [
@@ -296,6 +309,8 @@ TEST(SummaryJson, FieldsThatWereAddedToTheVersionMayBeMissing) {
                                                            "/timing/model_ms_p50"_json_pointer,
                                                            "/timing/model_ms_p90"_json_pointer,
                                                            "/timing/core_share"_json_pointer,
+                                                           "/step/late"_json_pointer,
+                                                           "/step/histogram"_json_pointer,
                                                            "/trials/0/true_phonemes"_json_pointer,
                                                            "/trials/0/true_sentence"_json_pointer,
                                                            "/trials/0/sentence"_json_pointer,
@@ -309,6 +324,7 @@ TEST(SummaryJson, FieldsThatWereAddedToTheVersionMayBeMissing) {
   EXPECT_TRUE(read.worst_sentences.empty());
   EXPECT_FALSE(read.lm_scales || read.lm_tuning);
   EXPECT_EQ(read.timing.core_share, 1);
+  EXPECT_FALSE(read.step->late);
   EXPECT_EQ(read.timing.model_seconds, 0.5);
   EXPECT_FALSE(read.trials.at(0).sentence || read.trials[0].sentence_margin);
 

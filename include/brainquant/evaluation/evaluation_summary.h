@@ -78,10 +78,20 @@ struct LatencySummary {
   double p99_ms = 0;
   double max_ms = 0;
 };
+/// Of a histogram: times from `from_ms` on and below `to_ms`.
+struct LatencyBin {
+  double from_ms = 0;
+  double to_ms = 0;
+  std::int64_t count = 0;
+};
 struct StepReport {
   LatencySummary work;      // of a whole step
   LatencySummary last_bin;  // from a step's last bin to its logits
   double budget_ms = 0;
+  // Files of earlier versions lack what follows.
+  std::optional<std::int64_t> late = {};   // steps whose work took longer than the budget
+  std::vector<LatencyBin> histogram = {};  // of the work: 20 bins for each factor of ten, from the fastest step's on to
+                                           // the slowest one's
 };
 
 /// Times of the engine alone (model) and of the whole pipeline (wall), trials that earlier, killed runs finished left

@@ -13,6 +13,7 @@
 #include "brainquant/evaluation/evaluation_summary.h"
 #include "brainquant/experiment/program_runner.h"
 #include "brainquant/quantization/scheme.h"
+#include "brainquant/quantization/tensor_report.h"
 #include "brainquant/support/option_list.h"
 #include "brainquant/support/run_context.h"
 
@@ -65,6 +66,7 @@ struct MethodOutcome {
   std::int64_t quantize_peak_memory_bytes = 0;
   double quantize_seconds = 0;
   std::vector<std::pair<std::string, OptionValue>> options;  // every option of the run
+  std::vector<TensorReport> tensors;                         // how well the file keeps each; none for fp32
   EvaluationSummary evaluation;
   std::optional<EvaluationSummary> own_scales;  // with scales tuned for this method: ExperimentOptions::tune_lm_each
 };

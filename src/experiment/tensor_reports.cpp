@@ -1,0 +1,44 @@
+#include "experiment/tensor_reports.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "brainquant/support/error.h"
+#include "model/checkpoint.h"
+#include "quantization/quantized_file.h"
+#include "quantization/report_tensors.h"
+
+namespace brainquant {
+
+namespace {
+
+bool has_tensors(const MethodOutcome& outcome) { return outcome.succeeded && outcome.evaluation.model.quantization; }
+
+void add_tensor_report(MethodOutcome& outcome, const Checkpoint& checkpoint, const RunContext& context) {
+  const LoadedQuantizedFile file = load_quantized_file(outcome.model_file, context);
+  if (file.sha256 != outcome.evaluation.model.sha256 || file.model.provenance.source_sha256 != checkpoint.sha256) {
+    throw WorkError(outcome.model_file.string() + ": not made of the checkpoint that lies there now");
+  }
+  outcome.tensors = report_tensors(checkpoint, file.model);
+}
+
+}  // namespace
+
+void add_tensor_reports(std::span<MethodOutcome> outcomes, const std::filesystem::path& model_path,
+                        const RunContext& context) {
+  if (std::none_of(outcomes.begin(), outcomes.end(), has_tensors)) return;
+  try {
+    const Checkpoint checkpoint = load_checkpoint(model_path, context);
+    for (MethodOutcome& outcome : outcomes) {
+      if (has_tensors(outcome)) add_tensor_report(outcome, checkpoint, context);
+    }
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Error& problem) {
+    // The results are finished, and worth showing without this.
+    context.log.warning(fmt::format("the weights' signal-to-noise ratios are left out: {}", problem.what()));
+  }
+}
+
+}  // namespace brainquant
