@@ -8,6 +8,7 @@
 #include "brainquant/experiment/experiment.h"
 #include "brainquant/reporting/bits_budget_text.h"
 #include "brainquant/reporting/comparison_report.h"
+#include "common/command_line.h"
 #include "common/exit_code.h"
 #include "common/flags.h"
 #include "common/run_app.h"
@@ -34,8 +35,10 @@ int main(int argc, char** argv) {
     }
     const Method method{quantization};
     const auto json = options.results_dir() / fmt::format("experiment_{}.json", results_stem(options, method));
+    PageExtras extras;
+    extras.command = app::command_line(argc, argv);
     const MethodOutcome outcome = run_experiment(
-        options, method, [&](const MethodOutcome& done) { write_experiment(done, json); }, context,
+        options, method, [&](const MethodOutcome& done) { write_experiment(done, json, extras); }, context,
         child_process_runner());
     fmt::print("{}\nresults: {}\n", experiment_line(outcome), json.string());
     return kExitSuccess;

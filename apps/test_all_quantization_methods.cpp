@@ -11,6 +11,7 @@
 #include "brainquant/experiment/sensitivity.h"
 #include "brainquant/reporting/comparison_report.h"
 #include "brainquant/reporting/sensitivity_report.h"
+#include "common/command_line.h"
 #include "common/exit_code.h"
 #include "common/flags.h"
 #include "common/run_app.h"
@@ -41,12 +42,15 @@ int main(int argc, char** argv) {
   };
   program.run = [&](const CLI::App&, const RunContext& context) {
     sensitivity.validate();
+    PageExtras extras;
+    extras.command = app::command_line(argc, argv);
     const Comparison comparison = run_comparison(
         options, choose_methods(methods, common),
-        [&](const Comparison& done) { write_comparison(done, options.results_dir()); }, context,
+        [&](const Comparison& done) { write_comparison(done, options.results_dir(), extras); }, context,
         child_process_runner());
+    const auto page = options.results_dir() / "comparison.html";
     fmt::print("{}comparison: {}\n", comparison_text(comparison, comparison_metrics(), app::width_of_stdout()),
-               (options.results_dir() / "comparison.md").string());
+               page.string());
     if (!sensitivity.sensitivity.empty()) {
       const EvaluationSummary* fp32 = comparison.any_evaluation();
       if (options.language_model.tunes() && fp32 != nullptr && fp32->lm_scales) {
@@ -54,7 +58,12 @@ int main(int argc, char** argv) {
       }
       const Sensitivity measured = measure_sensitivity(
           options, common, sensitivity,
-          [&](const Sensitivity& done) { write_sensitivity(done, options.results_dir()); }, context);
+          [&](const Sensitivity& done) {
+            write_sensitivity(done, options.results_dir());
+            extras.sensitivity = &done;
+            write_comparison_page(comparison, page, extras);
+          },
+          context);
       fmt::print("\n{}sensitivity: {}\n", sensitivity_text(measured, app::width_of_stdout()),
                  (options.results_dir() / "sensitivity.md").string());
     }

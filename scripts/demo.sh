@@ -22,7 +22,7 @@ build/release/bin/test_all_quantization_methods \
   --gpu_number -1 \
   --methods all \
   --lm wfst --lm_dir demo/lm "$@" || status=$?
-if [ -e demo/quantization_results/comparison.md ]; then
-  say "the report: demo/quantization_results/comparison.md (.csv and .json beside it)"
+if [ -e demo/quantization_results/comparison.html ]; then
+  say "open demo/quantization_results/comparison.html in a browser (.md, .csv and .json lie beside it)"
 fi
 exit "$status"

@@ -152,15 +152,17 @@ std::string comparison_json(const Comparison& comparison, const std::vector<Metr
   return json_text(json);
 }
 
-void write_comparison(const Comparison& comparison, const std::filesystem::path& folder) {
+void write_comparison(const Comparison& comparison, const std::filesystem::path& folder, const PageExtras& extras) {
   write_file_atomically(folder / "comparison.md", comparison_markdown(comparison));
   write_file_atomically(folder / "comparison.csv", comparison_csv(comparison));
   write_file_atomically(folder / "comparison.json", comparison_json(comparison));
   write_file_atomically(folder / "comparison_changes.md", comparison_changes_markdown(comparison));
+  write_comparison_page(comparison, folder / "comparison.html", extras);
 }
 
-void write_experiment(const MethodOutcome& outcome, const std::filesystem::path& path) {
+void write_experiment(const MethodOutcome& outcome, const std::filesystem::path& path, const PageExtras& extras) {
   write_file_atomically(path, experiment_json(outcome));
+  write_experiment_page(outcome, std::filesystem::path(path).replace_extension(".html"), extras);
 }
 
 std::string experiment_json(const MethodOutcome& outcome) {

@@ -430,4 +430,33 @@ std::vector<Metric> columns_of(MetricTable table, const Comparison& comparison, 
   return columns;
 }
 
+TextTable table_of(MetricTable which, const Comparison& comparison, const std::vector<Metric>& metrics) {
+  const std::vector<Metric> columns = columns_of(which, comparison, metrics);
+  std::vector<TextTable::Column> titles = {{"method", TextTable::Align::left}};
+  for (const Metric& metric : columns) titles.push_back({metric.title, metric.align, metric.least});
+  TextTable table(titles);
+  for (const ComparedMethod& method : comparison.methods) {
+    std::vector<std::string> cells = {method.outcome.name};
+    if (method.outcome.succeeded) {
+      for (const Metric& metric : columns) cells.push_back(shown(metric, method, metrics));
+    } else {
+      cells.push_back("failed");
+    }
+    table.add_row(std::move(cells));
+  }
+  return table;
+}
+
+std::string notes_of(MetricTable table, const Comparison& comparison, const std::vector<Metric>& metrics) {
+  std::string notes;
+  for (const Metric& metric : columns_of(table, comparison, metrics)) {
+    if (!metric.note.empty()) notes += (notes.empty() ? "" : " ") + metric.note;
+  }
+  return notes;
+}
+
+bool has_columns(MetricTable table, const Comparison& comparison, const std::vector<Metric>& metrics) {
+  return !columns_of(table, comparison, metrics).empty();
+}
+
 }  // namespace brainquant

@@ -58,5 +58,10 @@ std::string shown(const Metric& metric, const ComparedMethod& method, const std:
 
 /// The columns of a table for what was compared, from left to right.
 std::vector<Metric> columns_of(MetricTable table, const Comparison& comparison, const std::vector<Metric>& metrics);
+bool has_columns(MetricTable table, const Comparison& comparison, const std::vector<Metric>& metrics);
+
+/// These columns with a row for each method, and what they mean.
+TextTable table_of(MetricTable table, const Comparison& comparison, const std::vector<Metric>& metrics);
+std::string notes_of(MetricTable table, const Comparison& comparison, const std::vector<Metric>& metrics);
 
 }  // namespace brainquant

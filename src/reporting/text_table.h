@@ -22,6 +22,8 @@ class TextTable {
   void add_row(std::vector<std::string> cells);
 
   std::size_t rows() const { return rows_.size(); }
+  const std::vector<Column>& columns() const { return columns_; }
+  const std::vector<std::vector<std::string>>& cells() const { return rows_; }  // of each row one for each column
 
   /// Columns two spaces apart, a rule below the titles. Where lines would be longer than `width` characters, columns
   /// are left out, the least ones first and from the right, and named below; where not even two fit, each row becomes

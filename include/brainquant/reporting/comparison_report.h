@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "brainquant/experiment/comparison.h"
+#include "brainquant/reporting/comparison_page.h"
 #include "brainquant/reporting/width.h"
 
 namespace brainquant {
@@ -27,13 +28,13 @@ std::string comparison_json(const Comparison& comparison, const std::vector<Metr
 /// Which words and phonemes each method changes: counts, and the sentences that differ.
 std::string comparison_changes_markdown(const Comparison& comparison);
 
-/// comparison.md, comparison.csv, comparison.json and comparison_changes.md in `folder`.
-void write_comparison(const Comparison& comparison, const std::filesystem::path& folder);
+/// comparison.md, comparison.csv, comparison.json, comparison_changes.md and comparison.html in `folder`.
+void write_comparison(const Comparison& comparison, const std::filesystem::path& folder, const PageExtras& extras = {});
 
 /// One method's summary in a line, and its JSON (schema brainquant/experiment).
 std::string experiment_line(const MethodOutcome& outcome);
 std::string experiment_json(const MethodOutcome& outcome);
-/// Writes that JSON. Throws FileError.
-void write_experiment(const MethodOutcome& outcome, const std::filesystem::path& path);
+/// Writes that JSON to `path`, and the page beside it as .html. Throws FileError.
+void write_experiment(const MethodOutcome& outcome, const std::filesystem::path& path, const PageExtras& extras = {});
 
 }  // namespace brainquant
