@@ -40,19 +40,19 @@ Section in_short_section(const Comparison& comparison, const std::vector<MethodR
 }
 
 Section methods_section(const Comparison& comparison) {
-  std::string remarks;
-  for (const std::string& fact : comparison_facts(comparison)) remarks += "<li>" + html_escaped(fact) + "</li>\n";
   return {"methods", "Methods",
           metrics_html(MetricTable::accuracy, "Size and accuracy", comparison) +
-              metrics_html(MetricTable::sureness, "Better or worse than fp32", comparison) +
-              metrics_html(MetricTable::cost, "Cost", comparison) +
-              html_details("Remarks", "<ul class=\"facts\">\n" + remarks + "</ul>\n")};
+              metrics_html(MetricTable::sureness, "Better or worse than fp32", comparison)};
 }
 
 Section cost_section(const Comparison& comparison) {
-  return {
-      "cost", "Accuracy and cost",
-      figures_html(cost_figures(comparison, RateKind::per)) + figures_html(cost_figures(comparison, RateKind::wer))};
+  std::string remarks;
+  for (const std::string& fact : comparison_facts(comparison)) remarks += "<li>" + html_escaped(fact) + "</li>\n";
+  return {"cost", "Accuracy and cost",
+          figures_html(cost_figures(comparison, RateKind::per)) +
+              figures_html(cost_figures(comparison, RateKind::wer)) +
+              metrics_html(MetricTable::cost, "Cost", comparison) +
+              html_details("Remarks", "<ul class=\"facts\">\n" + remarks + "</ul>\n")};
 }
 
 Section sessions_section(const Comparison& comparison, const std::vector<std::vector<MethodRates>>& rates) {
