@@ -101,7 +101,7 @@ std::string options_html(const Comparison& comparison) {
 Section run_section(const Comparison& comparison, const PageExtras& extras) {
   std::string content;
   if (!extras.command.empty()) {
-    content += html_paragraph("To run it again:") + "<pre class=\"scroll\" tabindex=\"0\"><code>" +
+    content += html_paragraph("To run it again:") + "<pre><code>" +
                html_escaped(extras.command) + "</code></pre>\n";
   }
   if (const EvaluationSummary* any = comparison.any_evaluation()) content += machine_html(comparison, *any);
