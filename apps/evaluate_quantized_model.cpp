@@ -9,14 +9,15 @@
 #include "common/exit_code.h"
 #include "common/flags.h"
 #include "common/run_app.h"
+#include "common/terminal.h"
 
 namespace {
 
 // A line for each change, so that a log and a terminal show the same; "=" marks what stays.
-void print_words(const brainquant::WordsSoFar& said) {
-  fmt::print("{} {:6.2f} s {} {}\n", said.label, brainquant::kSecondsPerBin * static_cast<double>(said.bins),
-             said.final ? "=" : ":", said.words);
-  std::fflush(stdout);
+void print_words(brainquant::app::Terminal& terminal, const brainquant::WordsSoFar& said) {
+  terminal.print(fmt::format("{} {:6.2f} s {} {}\n", said.label,
+                             brainquant::kSecondsPerBin * static_cast<double>(said.bins), said.final ? "=" : ":",
+                             said.words));
 }
 
 }  // namespace
@@ -29,8 +30,9 @@ int main(int argc, char** argv) {
   program.description =
       "Decodes a split of the data with a quantized model (or a checkpoint: the fp32 baseline) and scores it.";
   program.add_flags = [&](CLI::App& parser) { app::add_flags(parser, list_options(options)); };
-  program.run = [&](const CLI::App&, const RunContext& context) {
-    const EvaluationOutcome outcome = evaluate(options, context, print_words);
+  program.run = [&](const CLI::App&, const app::AppContext& context) {
+    const EvaluationOutcome outcome =
+        evaluate(options, context, [&](const WordsSoFar& said) { print_words(context.terminal, said); });
     fmt::print("{}results: {}\n", evaluation_text(outcome.summary), outcome.csv.string());
     return kExitSuccess;
   };

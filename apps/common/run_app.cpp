@@ -130,6 +130,19 @@ void report(Terminal& terminal, const std::string& problem) {
   hand_over_error(problem);
 }
 
+// Progress, to the same two.
+class SharedProgress final : public Progress {
+ public:
+  explicit SharedProgress(Terminal& terminal) : terminal_(terminal) {}
+  void update(const std::string& stage, std::int64_t done, std::int64_t total) override {
+    terminal_.update(stage, done, total);
+    hand_over_progress(stage, done, total);
+  }
+
+ private:
+  Terminal& terminal_;
+};
+
 void check_stdout() {
   if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
     throw FileError("standard output", std::string("cannot write: ") + std::strerror(errno));
@@ -139,8 +152,8 @@ void check_stdout() {
 int run_parsed(const App& app, const CLI::App& parser, Terminal& terminal) {
   terminal.info(app.name + " " + kVersion + configuration(parser));
   try {
-    const RunContext context(terminal, terminal, interrupted);
-    const int code = app.run(parser, context);
+    SharedProgress progress(terminal);
+    const int code = app.run(parser, {RunContext(terminal, progress, interrupted), terminal});
     check_stdout();
     return code;
   } catch (const UsageError& problem) {

@@ -9,13 +9,21 @@
 
 namespace brainquant::app {
 
+class Terminal;
+
+/// What a program runs in. What it prints while there may be progress goes through `terminal`.
+struct AppContext : RunContext {
+  AppContext(const RunContext& context, Terminal& t) : RunContext(context), terminal(t) {}
+  Terminal& terminal;
+};
+
 /// One program: its flags, and what it does once they are parsed.
 struct App {
   std::string name;
   std::string description;
   std::function<void(CLI::App&)> add_flags;
   /// Returns the exit code; throws the library's errors. Results go to stdout.
-  std::function<int(const CLI::App&, const RunContext&)> run;
+  std::function<int(const CLI::App&, const AppContext&)> run;
 };
 
 /// Parses, echoes the configuration to stderr, runs, and returns the exit code (support/exit_code.h). Errors are one

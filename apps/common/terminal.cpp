@@ -69,6 +69,12 @@ void Terminal::erase_progress() {
   drawn_.clear();
 }
 
+void Terminal::draw(const std::string& line) {
+  drawn_ = line;
+  std::fputs(drawn_.c_str(), stderr);
+  std::fflush(stderr);
+}
+
 template <typename Write>
 void Terminal::write_line(Write write) {
   const std::lock_guard lock(mutex_);
@@ -89,6 +95,15 @@ void Terminal::error(const std::string& message) {
   write_line([&] { logger_->error("{}", in_one_line(message)); });
 }
 
+void Terminal::print(const std::string& text) {
+  const std::lock_guard lock(mutex_);
+  const std::string line = ::isatty(STDOUT_FILENO) == 1 ? drawn_ : "";
+  if (!line.empty()) erase_progress();
+  std::fputs(text.c_str(), stdout);
+  std::fflush(stdout);
+  if (!line.empty()) draw(line);
+}
+
 void Terminal::update(const std::string& stage, std::int64_t done, std::int64_t total) {
   const std::lock_guard lock(mutex_);
   if (quiet_ || total <= 0) return;
@@ -104,10 +119,7 @@ void Terminal::update(const std::string& stage, std::int64_t done, std::int64_t 
   last_shown_ = now;
   erase_progress();
   if (progress_.finished()) return;
-  drawn_ =
-      progress_.with_bar(columns_of(STDERR_FILENO).value_or(80) - 1);  // the last column would wrap on some terminals
-  std::fputs(drawn_.c_str(), stderr);
-  std::fflush(stderr);
+  draw(progress_.with_bar(columns_of(STDERR_FILENO).value_or(80) - 1));  // the last column would wrap on some terminals
 }
 
 }  // namespace brainquant::app

@@ -1,4 +1,4 @@
-// Messages and progress on stderr.
+// Messages and progress on stderr, and results that come in between.
 #pragma once
 
 #include <cstdint>
@@ -36,12 +36,15 @@ class Terminal : public Log, public Progress {
   void info(const std::string& message) override;
   void warning(const std::string& message) override;
   void error(const std::string& message);
+  /// Writes results to stdout at once. A line of progress on the same terminal makes room and is drawn again below.
+  void print(const std::string& text);
   void update(const std::string& stage, std::int64_t done, std::int64_t total) override;
 
  private:
   template <typename Write>
   void write_line(Write write);
   void erase_progress();
+  void draw(const std::string& line);
 
   std::mutex mutex_;
   std::shared_ptr<spdlog::logger> logger_;

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -15,6 +16,7 @@
 #include <thread>
 
 #include "brainquant/support/error.h"
+#include "experiment/progress_pipe.h"
 #include "support/atomic_file.h"
 #include "support/descriptor.h"
 
@@ -38,7 +40,7 @@ struct Launch {
   const char* program;
   int log;
   int null;
-  const std::vector<int>& inherited;
+  std::vector<int> inherited;
   pid_t parent;
 };
 
@@ -63,7 +65,21 @@ struct Launch {
   ::_exit(127);
 }
 
-pid_t start(const ChildProcess& child, const fs::path& error_file) {
+// This process's environment, with `own` instead of the variables of these names.
+std::vector<char*> environment_with(std::vector<std::string>& own) {
+  std::vector<char*> result;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    const auto replaces = [&](const std::string& one) {
+      return std::strncmp(*variable, one.c_str(), one.find('=') + 1) == 0;
+    };
+    if (std::none_of(own.begin(), own.end(), replaces)) result.push_back(*variable);
+  }
+  for (std::string& variable : own) result.push_back(variable.data());
+  result.push_back(nullptr);
+  return result;
+}
+
+pid_t start(const ChildProcess& child, const fs::path& error_file, int progress_end) {
   const Descriptor log(::open(child.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
   if (log.get() < 0) throw FileError(child.log.string(), "cannot open: " + system_message(errno));
   const auto refuse = [&](int error) {
@@ -75,18 +91,13 @@ pid_t start(const ChildProcess& child, const fs::path& error_file) {
   const Descriptor reading(pipe_ends[0]);
   std::string program = child.program.string();
   std::vector<std::string> arguments = child.arguments;
-  std::string error_variable = fmt::format("{}={}", kErrorFileVariable, error_file.string());
-  const std::string own_variable = fmt::format("{}=", kErrorFileVariable);
-  Launch launch{{program.data()}, {}, program.c_str(), log.get(), null.get(), child.inherited, ::getpid()};
+  std::vector<std::string> variables = {fmt::format("{}={}", kErrorFileVariable, error_file.string()),
+                                        fmt::format("{}={}", kProgressVariable, progress_end)};
+  Launch launch{{program.data()}, environment_with(variables), program.c_str(), log.get(), null.get(), child.inherited,
+                ::getpid()};
+  launch.inherited.push_back(progress_end);
   for (std::string& argument : arguments) launch.argv.push_back(argument.data());
   launch.argv.push_back(nullptr);
-  for (char** variable = environ; *variable != nullptr; ++variable) {
-    if (std::strncmp(*variable, own_variable.c_str(), own_variable.size()) != 0) {
-      launch.environment.push_back(*variable);
-    }
-  }
-  launch.environment.push_back(error_variable.data());
-  launch.environment.push_back(nullptr);
   pid_t pid = -1;
   {
     const Descriptor writing(pipe_ends[1]);
@@ -121,13 +132,16 @@ ChildResult run_child(const ChildProcess& child, const RunContext& context) {
   const fs::path error_file = child.log.string() + ".error";
   std::error_code ignored;
   fs::remove(error_file, ignored);
-  const pid_t pid = start(child, error_file);
+  ProgressPipe progress;
+  const pid_t pid = start(child, error_file, progress.writing_end());
+  progress.close_writing_end();
   bool told_to_stop = false;
   Clock::time_point told{};
   for (;;) {
     int status = 0;
     rusage usage{};
     const pid_t ended = ::wait4(pid, &status, WNOHANG, &usage);
+    progress.pass_on(context.progress);
     if (ended == pid) {
       ChildResult result = result_of(status, usage, begin);
       if (fs::exists(error_file, ignored)) result.error = read_file(error_file, kMostErrorBytes);

@@ -28,10 +28,11 @@ struct ChildResult {
   double seconds = 0;
 };
 
-/// Runs a program and waits for it. It ends with this process, however this one ends (SIGTERM, by the kernel).
-/// Cancelling passes SIGINT on, waits for the program to end (10 s, then SIGKILL) and throws Interrupted. Throws
-/// FileError if the log can't be opened, WorkError if the program can't be started. To be called on the main thread:
-/// the kernel counts the end of the thread that started a program as the end of its parent.
+/// Runs a program and waits for it; the progress that it hands over goes to `context`. It ends with this process,
+/// however this one ends (SIGTERM, by the kernel). Cancelling passes SIGINT on, waits for the program to end (10 s,
+/// then SIGKILL) and throws Interrupted. Throws FileError if the log can't be opened, WorkError if the program can't be
+/// started. To be called on the main thread: the kernel counts the end of the thread that started a program as the end
+/// of its parent.
 ChildResult run_child(const ChildProcess& child, const RunContext& context = {});
 
 }  // namespace brainquant

@@ -57,6 +57,19 @@ void set_against(const MethodOutcome& baseline, ComparedMethod& method, const Ru
   method.changes = find_changes(baseline, method.outcome, context);
 }
 
+/// Says which method a step's progress is of.
+class MethodProgress final : public Progress {
+ public:
+  MethodProgress(std::string title, Progress& progress) : title_(std::move(title)), progress_(progress) {}
+  void update(const std::string& stage, std::int64_t done, std::int64_t total) override {
+    progress_.update(title_ + ": " + stage, done, total);
+  }
+
+ private:
+  const std::string title_;
+  Progress& progress_;
+};
+
 // A method with the scales that were tuned for the baseline, and then with its own if those are asked for.
 MethodOutcome run_with_scales_of(const MethodOutcome& baseline, const ExperimentOptions& options, const Method& method,
                                  const RunLock& lock, const ProgramRunner& programs, const RunContext& context) {
@@ -173,11 +186,14 @@ Comparison run_comparison(const ExperimentOptions& given, const std::vector<Meth
   for (const Method& method : methods) {
     context.cancel.check();
     context.progress.update("methods", static_cast<std::int64_t>(outcomes.size()), total);
+    MethodProgress progress(fmt::format("method {} of {}, {}", outcomes.size() + 1, total, method.name()),
+                            context.progress);
+    const RunContext of_method(context.log, progress, context.cancel);
     locks.push_back(lock_method(options, method, context));
     const bool shares_scales = options.language_model.tunes() && !outcomes.empty();
     outcomes.push_back(shares_scales
-                           ? run_with_scales_of(outcomes.front(), options, method, locks.back(), programs, context)
-                           : run_method(options, method, locks.back(), programs, context));
+                           ? run_with_scales_of(outcomes.front(), options, method, locks.back(), programs, of_method)
+                           : run_method(options, method, locks.back(), programs, of_method));
   }
   context.progress.update("methods", total, total);
   add_tensor_reports(outcomes, options.model_path, context);

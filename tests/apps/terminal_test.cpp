@@ -64,21 +64,28 @@ TEST(ProgressLine, FitsTheTerminal) {
   EXPECT_EQ(line.with_bar(6), "trials");
 }
 
-/// stderr is a pseudo-terminal as long as this lives.
+/// stderr is a pseudo-terminal as long as this lives, and stdout too if asked for.
 class PseudoTerminal {
  public:
-  explicit PseudoTerminal(unsigned short columns) : stderr_(::dup(STDERR_FILENO)) {
+  explicit PseudoTerminal(unsigned short columns, bool stdout_too = false)
+      : stderr_(::dup(STDERR_FILENO)), stdout_(stdout_too ? ::dup(STDOUT_FILENO) : -1) {
+    std::fflush(stdout);
     winsize size{};
     size.ws_col = columns;
     int slave = -1;
     EXPECT_EQ(::openpty(&master_, &slave, nullptr, nullptr, &size), 0);
     ::fcntl(master_, F_SETFL, O_NONBLOCK);
     ::dup2(slave, STDERR_FILENO);
+    if (stdout_too) ::dup2(slave, STDOUT_FILENO);
     ::close(slave);
   }
   ~PseudoTerminal() {
     ::dup2(stderr_, STDERR_FILENO);
     ::close(stderr_);
+    if (stdout_ >= 0) {
+      ::dup2(stdout_, STDOUT_FILENO);
+      ::close(stdout_);
+    }
     ::close(master_);
   }
   std::string written() const {
@@ -92,6 +99,7 @@ class PseudoTerminal {
 
  private:
   int stderr_;
+  int stdout_;
   int master_ = -1;
 };
 
@@ -112,6 +120,34 @@ TEST(Terminal, RedrawsOneLineInPlace) {
             "[###############...............] trials 50/100\r" + blank + "\rinfo: between\r\n");
   EXPECT_EQ(seen_of_progress(Verbosity::normal, 20).substr(0, 14), "trials 50/100\r");
   EXPECT_EQ(seen_of_progress(Verbosity::quiet, 60), "");
+}
+
+TEST(Terminal, ResultsMakeTheLineOfProgressMakeRoom) {
+  ::unsetenv("CI");
+  const std::string bar = "[###############...............] trials 50/100";
+  const std::string gone = "\r" + std::string(46, ' ') + "\r";
+  const PseudoTerminal screen(60, true);
+  {
+    Terminal terminal("test");
+    terminal.print("hello\n");
+    EXPECT_EQ(screen.written(), "hello\r\n");
+    terminal.update("trials", 50, 100);
+    EXPECT_EQ(screen.written(), bar);
+    terminal.print("hello world\n");
+    EXPECT_EQ(screen.written(), gone + "hello world\r\n" + bar);
+  }
+  EXPECT_EQ(screen.written(), gone);
+}
+
+TEST(Terminal, ResultsInAFileLeaveTheLineOfProgressAlone) {
+  ::unsetenv("CI");
+  const PseudoTerminal screen(60);
+  Terminal terminal("test");
+  terminal.update("trials", 50, 100);
+  ::testing::internal::CaptureStdout();
+  terminal.print("hello\n");
+  EXPECT_EQ(::testing::internal::GetCapturedStdout(), "hello\n");
+  EXPECT_EQ(screen.written(), "[###############...............] trials 50/100");
 }
 
 TEST(Terminal, NoBarWithCiAndNoColourWithNoColor) {

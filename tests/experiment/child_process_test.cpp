@@ -1,15 +1,19 @@
 #include "experiment/child_process.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <thread>
 
+#include "brainquant/experiment/program_runner.h"
 #include "brainquant/support/error.h"
+#include "experiment/progress_pipe.h"
 #include "io/scratch_folder.h"
 #include "support/run_lock.h"
 
@@ -45,6 +49,77 @@ TEST(ChildProcess, HandsItsErrorOverInAFile) {
   // What one says is never taken for the next one's.
   EXPECT_EQ(run_child(shell("exit 1", scratch / "log")).error, "");
   EXPECT_FALSE(fs::exists(scratch / "log.error"));
+}
+
+/// Keeps what progress says, as "STAGE DONE/TOTAL".
+class KeptProgress final : public Progress {
+ public:
+  void update(const std::string& stage, std::int64_t done, std::int64_t total) override {
+    said.push_back(fmt::format("{} {}/{}", stage, done, total));
+  }
+  std::vector<std::string> said;
+};
+
+std::vector<std::string> progress_of(const std::string& script) {
+  const ScratchFolder scratch;
+  Log log;
+  KeptProgress progress;
+  const CancelToken cancel;
+  EXPECT_EQ(run_child(shell(script, scratch / "log"), RunContext(log, progress, cancel)).exit_code, 0);
+  EXPECT_EQ(bytes_of(scratch / "log"), "");
+  return progress.said;
+}
+
+const std::string kProgressEnd = "/proc/self/fd/$" + std::string(kProgressVariable);
+
+TEST(ChildProcess, HandsItsProgressOver) {
+  EXPECT_EQ(progress_of("exec 3>" + kProgressEnd + "; echo 0 10 some trials >&3; echo '10 10 some trials' >&3"),
+            (std::vector<std::string>{"some trials 0/10", "some trials 10/10"}));
+  // In pieces, and with lines that are none of progress between.
+  EXPECT_EQ(
+      progress_of(
+          "exec 3>" + kProgressEnd +
+          "; printf '1 2' >&3; sleep 0.05; printf ' trials\n\nx 2 trials\n1 2\n1 2x trials\n2 2 trials\n3 4' >&3"),
+      (std::vector<std::string>{"trials 1/2", "trials 2/2"}));
+  EXPECT_TRUE(progress_of("true").empty());
+}
+
+TEST(ChildProcess, AProgramThatNobodyReadsIsNotHeldUp) {
+  ProgressPipe pipe;
+  const std::string number = std::to_string(pipe.writing_end());
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::setenv(kProgressVariable, number.c_str(), 1);
+    for (std::int64_t i = 0; i < 100'000; ++i) hand_over_progress("trials", i, 100'000);  // more than a pipe holds
+    ::_exit(0);
+  }
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
+  KeptProgress progress;
+  pipe.pass_on(progress);
+  ASSERT_GT(progress.said.size(), 1000U);
+  EXPECT_LT(progress.said.size(), 100'000U);
+  for (std::size_t i = 0; i < progress.said.size(); ++i)
+    EXPECT_EQ(progress.said[i], fmt::format("trials {}/100000", i));
+}
+
+// A number in the environment that is no such pipe's is left alone.
+TEST(ChildProcess, NoProgressIntoOtherDescriptors) {
+  const ScratchFolder scratch;
+  for (const std::string number : {"3", "1", "", "3x"}) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      const int file = ::open((scratch / "file").c_str(), O_WRONLY | O_CREAT, 0666);
+      ::dup2(file, 3);
+      ::dup2(file, 1);
+      ::setenv(kProgressVariable, number.c_str(), 1);
+      hand_over_progress("trials", 1, 2);
+      ::_exit(0);
+    }
+    ::waitpid(child, nullptr, 0);
+    EXPECT_EQ(bytes_of(scratch / "file"), "") << number;
+  }
 }
 
 TEST(ChildProcess, CancellingInterruptsIt) {

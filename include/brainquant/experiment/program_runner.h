@@ -45,5 +45,7 @@ const ProgramRunner& child_process_runner();
 
 /// Leaves `problem` to the program that started this one, if child_process_runner() did. Never throws.
 void hand_over_error(const std::string& problem) noexcept;
+/// Tells that program of progress too, which goes to its RunContext. Never waits, never throws.
+void hand_over_progress(const std::string& stage, std::int64_t done, std::int64_t total) noexcept;
 
 }  // namespace brainquant
