@@ -22,8 +22,8 @@ check_installed() {
   local program version file
   version="$(sed -n 's/.*kVersion = "\(.*\)".*/\1/p' include/brainquant/version.h) ($(git rev-parse HEAD))"
   for program in quantize_model evaluate_quantized_model test_all_quantization_methods run_quantization_experiment; do
-    [ "$("$1/bin/$program" --version)" = "$program $version" ] ||
-      fail "the installed $program says '$("$1/bin/$program" --version)', expected '$program $version'"
+    found="$("$1/bin/$program" --version | head -n 1)"
+    [ "$found" = "$program $version" ] || fail "the installed $program says '$found', expected '$program $version'"
   done
   for file in c_api.h libbrainquant.a libbrainquant_runtime.a libbrainquant_c.so libbrainquant_c_torch.so \
     brainquantConfig.cmake brainquant_runtimeConfig.cmake; do

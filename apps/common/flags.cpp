@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "common/help.h"
+
 namespace brainquant::app {
 
 namespace {
@@ -28,7 +30,7 @@ CLI::Option* add_flag(CLI::App& parser, const Option& option) {
 
 void add_flags(CLI::App& parser, const OptionList& options) {
   for (const Option& option : options.options()) {
-    CLI::Option* added = add_flag(parser, option);
+    CLI::Option* added = add_flag(parser, option)->group(group_of(option.name));
     if (option.required) added->required();
     if (option.is_switch()) continue;
     added->type_name(option.type);

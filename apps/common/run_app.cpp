@@ -11,12 +11,14 @@
 #include <new>
 #include <sstream>
 
+#include "brainquant/components.h"
 #include "brainquant/experiment/program_runner.h"
 #include "brainquant/git_commit.h"
 #include "brainquant/support/error.h"
 #include "brainquant/version.h"
 #include "common/exit_code.h"
 #include "common/flag_names.h"
+#include "common/help.h"
 #include "common/terminal.h"
 
 namespace brainquant::app {
@@ -94,33 +96,68 @@ std::string wrapped(const std::string& text, std::size_t width) {
   return result;
 }
 
-// CLI11's --help, no wider than kHelpWidth. CLI11 itself indents what follows a line break.
+// CLI11's --help, no wider than kHelpWidth, with what belongs nowhere at the end. CLI11 itself indents what follows a
+// line break.
 class WrappedHelp : public CLI::Formatter {
  public:
   WrappedHelp() { column_width(kFlagsWidth); }
   std::string make_description(const CLI::App* app) const override {
     return wrapped(app->get_description(), kHelpWidth) + "\n";
   }
+  std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode /*mode*/) const override {
+    std::vector<std::string> titles = app->get_groups();
+    std::stable_partition(titles.begin(), titles.end(),
+                          [](const std::string& title) { return title != kOtherOptions; });
+    std::string text = make_description(app) + make_usage(app, std::move(name));
+    for (const std::string& title : titles) {
+      const auto options = app->get_options([&](const CLI::Option* option) { return option->get_group() == title; });
+      if (!options.empty()) text += make_group(title, false, options);
+    }
+    return text + "\n" + make_footer(app);
+  }
   std::string make_option_desc(const CLI::Option* option) const override {
     return wrapped(option->get_description(), kHelpWidth - kFlagsWidth);
   }
 };
 
-// "--a 1 --b x": every option with the value that holds.
-std::string configuration(const CLI::App& parser) {
-  std::string text;
+struct Setting {
+  std::string flag;   // with its "--"
+  bool takes_value;   // false: a switch
+  std::string value;  // that holds; "" for none, and for a switch that is off
+};
+
+std::vector<Setting> settings_of(const CLI::App& parser) {
+  std::vector<Setting> settings;
   for (const CLI::Option* option : parser.get_options()) {
     if (option->get_lnames().empty() || !option->get_configurable()) continue;
-    const std::string name = "--" + option->get_lnames().front();
-    if (option->get_expected_min() == 0) {
-      if (option->count() > 0) text += " " + name;
-      continue;
-    }
-    std::string value;
-    for (const std::string& item : option->reduced_results()) value += (value.empty() ? "" : ",") + item;
-    if (option->count() == 0) value = option->get_default_str();
-    if (!value.empty()) text += " " + name + " " + value;
+    Setting setting{"--" + option->get_lnames().front(), option->get_expected_min() > 0, ""};
+    for (const std::string& item : option->reduced_results())
+      setting.value += (setting.value.empty() ? "" : ",") + item;
+    if (option->count() == 0) setting.value = option->get_default_str();
+    settings.push_back(std::move(setting));
   }
+  return settings;
+}
+
+// In one line, "--a 1 --b x"; and one by one with --verbose.
+void echo(const App& app, const CLI::App& parser, Terminal& terminal) {
+  const std::vector<Setting> settings = settings_of(parser);
+  std::string line = app.name + " " + kVersion;
+  for (const Setting& setting : settings) {
+    if (setting.value.empty()) continue;
+    line += " " + setting.flag + (setting.takes_value ? " " + setting.value : "");
+  }
+  terminal.info(line);
+  for (const Setting& setting : settings) {
+    const std::string none = setting.takes_value ? "(not given)" : "off";
+    terminal.debug(setting.flag + " " + (setting.value.empty() ? none : setting.takes_value ? setting.value : "on"));
+  }
+}
+
+std::string version_text(const App& app) {
+  const std::string commit = git_commit();
+  std::string text = app.name + " " + kVersion + (commit.empty() ? "" : " (" + commit + ")");
+  for (const auto& [name, version] : components()) text += "\n" + name + " " + version;
   return text;
 }
 
@@ -150,7 +187,7 @@ void check_stdout() {
 }
 
 int run_parsed(const App& app, const CLI::App& parser, Terminal& terminal) {
-  terminal.info(app.name + " " + kVersion + configuration(parser));
+  echo(app, parser, terminal);
   try {
     SharedProgress progress(terminal);
     const int code = app.run(parser, {RunContext(terminal, progress, interrupted), terminal});
@@ -181,14 +218,18 @@ int run_app(const App& app, int argc, char** argv) {
   set_up_signals();
   Terminal terminal(app.name);
   CLI::App parser(app.description, app.name);
-  const std::string commit = git_commit();
-  parser.set_version_flag("--version", app.name + " " + kVersion + (commit.empty() ? "" : " (" + commit + ")"));
   parser.formatter(std::make_shared<WrappedHelp>());
+  parser.option_defaults()->group(kOtherOptions);
+  parser.set_help_flag();  // it comes behind the program's own
   app.add_flags(parser);
   bool quiet = false;
   bool verbose = false;
-  CLI::Option* quiet_flag = parser.add_flag("--quiet", quiet, "Only warnings and errors on stderr");
-  parser.add_flag("--verbose", verbose, "More messages on stderr")->excludes(quiet_flag);
+  CLI::Option* quiet_flag = parser.add_flag("--quiet", quiet, "Only warnings and errors on stderr, and no progress");
+  parser.add_flag("--verbose", verbose, "More messages on stderr, and the value of each option")->excludes(quiet_flag);
+  parser.set_version_flag(
+      "--version", [&app] { return version_text(app); }, "Print the version, and those of what it runs on");
+  parser.set_help_flag("-h,--help", "Print this help message and exit");
+  parser.footer("Examples:\n" + examples_of(app.name));
   try {
     std::vector<std::string> arguments = with_known_flags(parser, {argv + 1, argv + argc});
     std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them

@@ -275,4 +275,13 @@ Hdf5Group Hdf5File::group(const std::string& name) const {
   });
 }
 
+std::string hdf5_version() {
+  const hdf5::Lock lock;
+  unsigned major = 0;
+  unsigned minor = 0;
+  unsigned release = 0;
+  hdf5::checked(::H5get_libversion(&major, &minor, &release), "H5get_libversion");
+  return fmt::format("{}.{}.{}", major, minor, release);
+}
+
 }  // namespace brainquant

@@ -65,4 +65,7 @@ class Hdf5File {
   std::unique_ptr<Impl> impl_;
 };
 
+/// Of the library that is linked: "1.10.8".
+std::string hdf5_version();
+
 }  // namespace brainquant
