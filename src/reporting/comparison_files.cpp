@@ -154,6 +154,7 @@ std::string comparison_json(const Comparison& comparison, const std::vector<Metr
 
 void write_comparison(const Comparison& comparison, const std::filesystem::path& folder, const PageExtras& extras) {
   write_file_atomically(folder / "comparison.md", comparison_markdown(comparison));
+  write_file_atomically(folder / "comparison.tex", comparison_latex(comparison));
   write_file_atomically(folder / "comparison.csv", comparison_csv(comparison));
   write_file_atomically(folder / "comparison.json", comparison_json(comparison));
   write_file_atomically(folder / "comparison_changes.md", comparison_changes_markdown(comparison));

@@ -1,5 +1,5 @@
 // What a comparison says of each method, as one table. Text, Markdown, CSV and JSON are renderings of it: a metric that
-// is added to the table is in all four.
+// is added to the table is in all four. LaTeX's has those of them that papers print.
 #pragma once
 
 #include <cstdint>
@@ -39,6 +39,7 @@ struct Metric {
   std::string title = {};  // of the column, with the unit shown
   TextTable::Align align = TextTable::Align::right;
   bool least = false;       // one of the first columns that a narrow terminal goes without
+  bool in_papers = false;   // LaTeX's table has it too
   std::string form = "{}";  // fmt's form of the value, "{:.1f}", after it was divided by `divisor`
   double divisor = 1;       // bytes by one shown unit
   std::string infinite = "inf";

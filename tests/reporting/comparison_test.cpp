@@ -4,6 +4,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <regex>
+#include <sstream>
 
 #include "brainquant/reporting/comparison_report.h"
 #include "brainquant/reporting/evaluation_text.h"
@@ -269,6 +270,75 @@ TEST(ComparisonReport, AMetricAddedToTheTableIsInEveryRendering) {
   EXPECT_TRUE(json["methods"][0]["metrics"].at("kept_bits").is_null());
   EXPECT_EQ(json["methods"][1]["metrics"]["kept_bits"], 7.25);
   EXPECT_FALSE(json["methods"][2].contains("metrics"));
+}
+
+// A tabular's rows, each split into its cells.
+std::vector<std::vector<std::string>> latex_rows(const std::string& latex) {
+  std::vector<std::vector<std::string>> rows;
+  std::istringstream lines(latex);
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.ends_with(" \\\\")) continue;
+    rows.emplace_back();
+    line = line.substr(0, line.size() - 3) + " & ";
+    for (std::size_t at = 0, end = 0; (end = line.find(" & ", at)) != std::string::npos; at = end + 3) {
+      rows.back().push_back(line.substr(at, end - at));
+    }
+  }
+  return rows;
+}
+
+TEST(ComparisonReport, LatexIsTheTableWrittenOutByHand) {
+  EXPECT_EQ(comparison_latex(everything_measured()),
+            "% \\usepackage{booktabs}, then \\input this file: 2 trials (val), brainquant 9.9\n"
+            "\\begin{tabular}{lrrrrrrr}\n"
+            "\\toprule\n"
+            "method & MB & PER \\% & PER - fp32 {[}95 \\%] & WER \\% & WER - fp32 {[}95 \\%] & logits dB & "
+            "ms/trial {[}10-90 \\%] \\\\\n"
+            "\\midrule\n"
+            "fp32 & 4.0 & 25.00 & -- & 12.50 & -- & -- & 2.5 {[}1.5, 3.5] \\\\\n"
+            "dynamic\\_qint8 & 1.0 & 25.00 & $+5.00$ {[}$-1.25$, $+10.00$] & 12.50 & $-0.50$ {[}$-1.00$, $+2.00$] & "
+            "40.5 & 2.5 {[}1.5, 3.5] \\\\\n"
+            "static\\_qint8 & failed &  &  &  &  &  &  \\\\\n"
+            "\\bottomrule\n"
+            "\\end{tabular}\n");
+}
+
+TEST_F(ComparisonTest, LatexHasTheFiguresOfJson) {
+  const Comparison comparison = compare({outcome("fp32", 4'000'000, {1, 1}, scratch_ / "a.h5"),
+                                         outcome("dynamic_qint8-a&b", 1'234'567, {2, 1}, scratch_ / "b.h5")});
+  write_comparison(comparison, scratch_ / "out");
+  const nlohmann::json json = nlohmann::json::parse(bytes_of(scratch_ / "out/comparison.json"));
+  const auto rows = latex_rows(bytes_of(scratch_ / "out/comparison.tex"));
+  ASSERT_EQ(rows.size(), 3U);
+  ASSERT_EQ(rows[0].size(), 6U);  // no words
+  EXPECT_EQ(rows[2][0], "dynamic\\_qint8-a\\&b");
+  const auto numbers_in = [](const std::string& cell) {
+    std::vector<double> numbers;
+    const std::regex number("[+-]?[0-9]+\\.[0-9]+");
+    for (std::sregex_iterator at(cell.begin(), cell.end(), number), end; at != end; ++at)
+      numbers.push_back(std::stod(at->str()));
+    return numbers;
+  };
+  for (std::size_t i = 0; i < 2; ++i) {
+    const nlohmann::json& metrics = json["methods"][i]["metrics"];
+    const auto expect_near = [&](std::size_t column, const std::vector<std::string>& keys, double divisor,
+                                 double half) {
+      const std::vector<double> numbers = numbers_in(rows[i + 1][column]);
+      if (metrics[keys[0]].is_null()) {
+        EXPECT_EQ(rows[i + 1][column], "--");
+        return;
+      }
+      ASSERT_EQ(numbers.size(), keys.size()) << rows[i + 1][column];
+      for (std::size_t k = 0; k < keys.size(); ++k) {
+        EXPECT_NEAR(numbers[k], metrics[keys[k]].get<double>() / divisor, half + 1e-9) << keys[k];
+      }
+    };
+    expect_near(1, {"bytes"}, 1e6, 0.05);
+    expect_near(2, {"per"}, 1, 0.005);
+    expect_near(3, {"per_difference", "per_low", "per_high"}, 1, 0.005);
+    expect_near(4, {"logits_sqnr_db"}, 1, 0.05);
+    expect_near(5, {"model_ms_p50", "model_ms_p10", "model_ms_p90"}, 1, 0.05);
+  }
 }
 
 TEST(ComparisonReport, JsonHoldsEveryMetric) {

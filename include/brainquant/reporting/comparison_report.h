@@ -22,13 +22,16 @@ std::string comparison_text(const Comparison& comparison, const std::vector<Metr
                             std::size_t width = kAnyWidth);
 std::string comparison_markdown(const Comparison& comparison,
                                 const std::vector<Metric>& metrics = comparison_metrics());
+/// A tabular of the package booktabs with the columns that papers print, for \input.
+std::string comparison_latex(const Comparison& comparison, const std::vector<Metric>& metrics = comparison_metrics());
 std::string comparison_csv(const Comparison& comparison, const std::vector<Metric>& metrics = comparison_metrics());
 std::string comparison_json(const Comparison& comparison, const std::vector<Metric>& metrics = comparison_metrics());
 
 /// Which words and phonemes each method changes: counts, and the sentences that differ.
 std::string comparison_changes_markdown(const Comparison& comparison);
 
-/// comparison.md, comparison.csv, comparison.json, comparison_changes.md and comparison.html in `folder`.
+/// comparison.md, comparison.tex, comparison.csv, comparison.json, comparison_changes.md and comparison.html in
+/// `folder`.
 void write_comparison(const Comparison& comparison, const std::filesystem::path& folder, const PageExtras& extras = {});
 
 /// One method's summary in a line, and its JSON (schema brainquant/experiment).
