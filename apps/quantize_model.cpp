@@ -6,12 +6,15 @@
 #include <cstdio>
 
 #include "brainquant/experiment/bits_budget.h"
+#include "brainquant/quantization/inspection.h"
 #include "brainquant/reporting/bits_budget_text.h"
+#include "brainquant/reporting/inspection_report.h"
 #include "brainquant/reporting/quantize_text.h"
 #include "brainquant/torch/libtorch_calibration.h"
 #include "common/exit_code.h"
 #include "common/flags.h"
 #include "common/run_app.h"
+#include "common/terminal.h"
 
 namespace {
 
@@ -41,12 +44,25 @@ OptionList list_words_options(LanguageModelOptions& words) {
   return list_options(words).without({"skip_lm", "redis_host", "redis_port", "redis_db", "lm_timeout", "tune_lm"});
 }
 
+int answer(const InspectOptions& question, const CLI::App& parser, const RunContext& context) {
+  if (!question.verify.empty()) {
+    app::refuse_others(parser, {"--verify"});
+    fmt::print("{}", verification_text(verify_model(question.verify, context)));
+    return kExitSuccess;
+  }
+  app::refuse_others(parser, {"--inspect", "--json"});
+  const Inspection inspection = inspect_model(question.inspect, context);
+  fmt::print("{}", question.json ? inspection_json(inspection) : inspection_text(inspection, app::width_of_stdout()));
+  return kExitSuccess;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   QuantizeJob job;
   BudgetOptions budget;
   LanguageModelOptions words;
+  InspectOptions question;
   app::App program;
   program.name = "quantize_model";
   program.description = "Quantizes a trained brain-to-text decoder.";
@@ -54,8 +70,12 @@ int main(int argc, char** argv) {
     app::add_flags(parser, list_options(job));
     app::add_flags(parser, list_options(budget));
     app::add_flags(parser, list_words_options(words));
+    app::add_flags(parser, list_options(question));
+    for (const char* flag : {"--inspect", "--verify"}) app::needs_no_other(parser, flag);
   };
   program.run = [&](const CLI::App& parser, const RunContext& context) {
+    question.validate();
+    if (question.is_set()) return answer(question, parser, context);
     budget.validate(job.options, words);
     if (budget.is_set()) {
       const BitsChoice choice = choose_bits(job, budget, words, bits_record_of(job), context);

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
+#include "brainquant/support/error.h"
 #include "common/help.h"
 
 namespace brainquant::app {
@@ -37,6 +40,25 @@ void add_flags(CLI::App& parser, const OptionList& options) {
     if (!option.choices.empty()) added->check(CLI::IsMember(option.choices));
     const std::string by_default = text_of(option.default_value);
     if (!by_default.empty()) added->default_str(by_default);
+  }
+}
+
+void needs_no_other(CLI::App& parser, const std::string& flag) {
+  // CLI11 looks at values before it looks for what is missing.
+  parser.get_option(flag)->each([&parser](const std::string&) {
+    for (CLI::Option* option : parser.get_options()) option->required(false);
+  });
+}
+
+void refuse_others(const CLI::App& parser, const std::vector<std::string>& allowed) {
+  const std::vector<std::string> everywhere = {"--quiet", "--verbose"};
+  const auto contains = [](const std::vector<std::string>& names, const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  for (const CLI::Option* option : parser.get_options()) {
+    const std::string name = option->get_name();
+    if (option->count() == 0 || contains(everywhere, name) || contains(allowed, name)) continue;
+    throw UsageError(fmt::format("{} cannot be given with {}", name, allowed.front()));
   }
 }
 

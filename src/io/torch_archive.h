@@ -31,6 +31,9 @@ class TorchArchiveReader {
   PickleField root_field() const;
   /// False if the archive was saved without checksums.
   bool has_checksums() const;
+  /// Reads every record of the archive's folder, also those that nothing else asks for, and compares its CRC-32.
+  /// Returns how many there are. Throws Interrupted if `context` is cancelled.
+  std::size_t verify_records(const RunContext& context) const;
 
   std::uint64_t file_bytes() const;
   /// SHA-256 of the file that is open, whatever lies at its path by now. May be called while another thread reads

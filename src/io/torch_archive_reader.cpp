@@ -92,6 +92,8 @@ const InputFile& checked(const InputFile& file) {
     throw FormatError(file.path(), "",
                       "is in the format of PyTorch before 1.6; load it there and save it again with torch.save");
   }
+  constexpr std::string_view kHdf5("\x89HDF", 4);
+  if (text.starts_with(kHdf5)) throw FormatError(file.path(), "", "is an HDF5 file (recordings or logits), no model");
   if (!text.starts_with("PK")) throw FormatError(file.path(), "", "is not a file of torch.save (no zip archive)");
   return file;
 }
@@ -122,24 +124,41 @@ struct TorchArchiveReader::Impl {
   // is read through once before the first part is handed out.
   void read(const std::string& name, std::uint64_t from, void* to, std::uint64_t count) const {
     const ZipRecord& entry = record(name);
-    std::unique_lock lock(mutex);
-    const std::uint64_t begin = directory.offset_of(name, entry);
-    if (begin > file.size() || entry.size > file.size() - begin) {
-      throw FormatError(file.path(), name, "reaches past the end of the file");
-    }
-    const bool is_verified = !directory.has_checksums() || verified.contains(name);
-    lock.unlock();
+    const std::uint64_t begin = begin_of(name, entry);
+    const bool known_good = is_verified(name);
     char* const target = static_cast<char*>(to);
     if (from == 0 && count == entry.size) {
       const std::uint32_t crc = copy(name, begin, count, [&](std::uint64_t at) { return target + at; });
-      if (!is_verified) compare(name, crc, entry.crc);
+      if (!known_good) compare(name, crc, entry.crc);
     } else {
-      if (!is_verified) {
+      if (!known_good) {
         std::vector<char> piece(kPieceBytes);
         compare(name, copy(name, begin, entry.size, [&](std::uint64_t) { return piece.data(); }), entry.crc);
       }
       copy(name, begin + from, count, [&](std::uint64_t at) { return target + at; });
     }
+  }
+
+  // Reads a record once more than anybody needs, for its checksum. `piece` is room for kPieceBytes.
+  void verify(const std::string& name, std::vector<char>& piece) const {
+    const ZipRecord& entry = record(name);
+    const std::uint64_t begin = begin_of(name, entry);
+    compare(name, copy(name, begin, entry.size, [&](std::uint64_t) { return piece.data(); }), entry.crc);
+  }
+
+  // Where a record's bytes begin.
+  std::uint64_t begin_of(const std::string& name, const ZipRecord& entry) const {
+    const std::lock_guard lock(mutex);
+    const std::uint64_t begin = directory.offset_of(name, entry);
+    if (begin > file.size() || entry.size > file.size() - begin) {
+      throw FormatError(file.path(), name, "reaches past the end of the file");
+    }
+    return begin;
+  }
+
+  bool is_verified(const std::string& name) const {
+    const std::lock_guard lock(mutex);
+    return !directory.has_checksums() || verified.contains(name);
   }
 
   void compare(const std::string& name, std::uint32_t found, std::uint32_t expected) const {
@@ -302,9 +321,9 @@ TorchArchiveReader::TorchArchiveReader(const std::filesystem::path& path, const 
   if (!impl_->directory.compressed().empty()) {
     throw FormatError(file.path(), impl_->directory.compressed(), "is compressed, which torch.save never does");
   }
-  impl_->check_version();
   if (!records.contains("data.pkl"))
     throw FormatError(file.path(), "data.pkl", "is missing: the zip is no file of torch.save");
+  impl_->check_version();
   if (records.contains("byteorder") && impl_->read_text("byteorder", 16) != "little") {
     throw FormatError(file.path(), "byteorder", "was saved on a big-endian machine, which is not supported");
   }
@@ -320,6 +339,18 @@ TorchArchiveReader::~TorchArchiveReader() = default;
 const PickleValue& TorchArchiveReader::root() const { return impl_->root; }
 
 PickleField TorchArchiveReader::root_field() const { return PickleField(impl_->root, impl_->file.path(), ""); }
+
+std::size_t TorchArchiveReader::verify_records(const RunContext& context) const {
+  const auto& records = impl_->directory.records();
+  std::vector<char> piece(kPieceBytes);
+  std::size_t done = 0;
+  for (const auto& [name, record] : records) {
+    context.cancel.check();
+    impl_->verify(name, piece);
+    context.progress.update("verifying", static_cast<std::int64_t>(++done), static_cast<std::int64_t>(records.size()));
+  }
+  return done;
+}
 
 bool TorchArchiveReader::has_checksums() const { return impl_->directory.has_checksums(); }
 

@@ -27,9 +27,22 @@ constexpr const char* kStateDict = "model_state_dict";
 fs::path find_checkpoint_folder(const fs::path& path) {
   for (const fs::path& folder : {path / "checkpoint", path}) {
     std::error_code error;
-    if (fs::exists(folder / "best_checkpoint", error)) return folder;
+    if (fs::exists(folder / kCheckpointFileName, error)) return folder;
   }
   return {};
+}
+
+/// What a file is that stands where a model's folder is needed.
+std::string what_is_no_folder(const fs::path& path) {
+  try {
+    const TorchArchiveReader archive(path);
+    const PickleField root = archive.root_field();
+    if (root.has("format")) return "is a quantized file; evaluate_quantized_model takes it. Needed is a model's folder";
+    if (root.has(kStateDict)) return "is a checkpoint's weights; needed is the folder that holds them and args.yaml";
+  } catch (const Error&) {
+    // Whatever else it is.
+  }
+  return "is no folder; needed is a model's folder";
 }
 
 fs::path checkpoint_folder(const fs::path& path) {
@@ -37,7 +50,7 @@ fs::path checkpoint_folder(const fs::path& path) {
   if (!folder.empty()) return folder;
   std::error_code error;
   if (!fs::exists(path, error)) throw FileError(path.string(), "there is no such folder");
-  if (!fs::is_directory(path, error)) throw FileError(path.string(), "is no folder; needed is a model's folder");
+  if (!fs::is_directory(path, error)) throw FileError(path.string(), what_is_no_folder(path));
   throw FileError(path.string(), "holds neither checkpoint/best_checkpoint nor best_checkpoint");
 }
 
@@ -123,8 +136,30 @@ std::map<std::string, PickleField> tensors_by_name(const PickleField& state_dict
   return tensors;
 }
 
+// The usual other decoders, named for what they are instead of by a shape that is wrong.
+void refuse_other_decoders(const std::map<std::string, PickleField>& tensors, const ParameterList& parameters) {
+  constexpr int kGruGates = 3;
+  for (const auto& [name, field] : tensors) {
+    if (name.starts_with("lstm.")) field.fail("is of an LSTM decoder, which is not supported: needed is a GRU");
+  }
+  for (const Parameter& parameter : parameters.list()) {
+    const auto found = tensors.find(parameter.name);
+    if (!parameter.name.starts_with("gru.weight_hh") || found == tensors.end()) continue;
+    const PickleTensor* const tensor = found->second.value().if_tensor();
+    if (tensor == nullptr || tensor->shape.size() != 2) continue;
+    const std::int64_t gates = tensor->shape[1] > 0 ? tensor->shape[0] / tensor->shape[1] : kGruGates;
+    if (tensor->shape[0] != gates * tensor->shape[1] || gates == kGruGates) continue;
+    found->second.fail(fmt::format("has {} gates: {} decoder, which is not supported: needed is a GRU, with {}", gates,
+                                   gates == 4   ? "an LSTM"
+                                   : gates == 1 ? "a plain RNN"
+                                                : "another",
+                                   kGruGates));
+  }
+}
+
 void check_names(const std::map<std::string, PickleField>& tensors, const ParameterList& parameters,
                  const PickleField& state_dict) {
+  refuse_other_decoders(tensors, parameters);
   std::map<std::string, const Parameter*> needed;
   for (const Parameter& parameter : parameters.list()) {
     needed.emplace(parameter.name, &parameter);
@@ -181,8 +216,10 @@ std::optional<double> validation_error(const TorchArchiveReader& archive, const 
 
 bool is_checkpoint_folder(const fs::path& path) { return !find_checkpoint_folder(path).empty(); }
 
+void require_checkpoint_folder(const fs::path& path) { checkpoint_folder(path); }
+
 std::string checkpoint_sha256(const fs::path& folder) {
-  return sha256_of_file(checkpoint_folder(folder) / "best_checkpoint");
+  return sha256_of_file(checkpoint_folder(folder) / kCheckpointFileName);
 }
 
 CheckpointArgs read_checkpoint_args(const fs::path& folder) {
@@ -194,6 +231,17 @@ CheckpointArgs read_checkpoint_args(const fs::path& folder) {
   return args;
 }
 
+std::vector<StoredParameter> stored_parameters(const fs::path& weights_path) {
+  const TorchArchiveReader archive(weights_path);
+  std::vector<StoredParameter> parameters;
+  for (const auto& [key, field] : archive.root_field().at(kStateDict).entries()) {
+    const PickleTensor& tensor = field.as_tensor();
+    parameters.push_back({parameter_name(key), name_of(tensor.storage.type), tensor.shape,
+                          tensor.elements() * static_cast<std::int64_t>(bytes_per_element(tensor.storage.type))});
+  }
+  return parameters;
+}
+
 Checkpoint load_checkpoint(const fs::path& folder, const RunContext& context) {
   const fs::path place = checkpoint_folder(folder);
   Checkpoint checkpoint;
@@ -202,7 +250,7 @@ Checkpoint load_checkpoint(const fs::path& folder, const RunContext& context) {
   checkpoint.args_yaml = std::move(args.text);
   checkpoint.args_sha256 = std::move(args.sha256);
   checkpoint.config = std::move(args.config);
-  checkpoint.weights_path = place / "best_checkpoint";
+  checkpoint.weights_path = place / kCheckpointFileName;
 
   const TorchArchiveReader archive(checkpoint.weights_path, context);
   // Hashing reads the whole file, optimizer and all; loading waits for it only at the end. On a thread of its own if

@@ -22,11 +22,14 @@ struct Checkpoint {
   std::optional<double> val_per;  // what the training run measured, a fraction (0.1 is 10 %)
 };
 
+inline constexpr const char* kCheckpointFileName = "best_checkpoint";
 /// Beside best_checkpoint, and beside a quantized model.
 inline constexpr const char* kArgsFileName = "args.yaml";
 
 /// True if `path` is a folder that holds checkpoint/best_checkpoint or best_checkpoint.
 bool is_checkpoint_folder(const std::filesystem::path& path);
+/// Throws FileError, which says what `path` is instead.
+void require_checkpoint_folder(const std::filesystem::path& path);
 
 /// What a checkpoint's args.yaml says.
 struct CheckpointArgs {
@@ -47,6 +50,16 @@ std::string checkpoint_sha256(const std::filesystem::path& folder);
 /// meanwhile), FormatError (naming the file and the key or tensor: missing, extra, wrongly shaped, not finite or beyond
 /// kLargestMagnitude, damaged).
 Checkpoint load_checkpoint(const std::filesystem::path& folder, const RunContext& context = {});
+
+/// A tensor of the model as a checkpoint's weights file holds it.
+struct StoredParameter {
+  std::string name;   // without what wrappers put into it
+  std::string dtype;  // "float32"
+  std::vector<std::int64_t> shape;
+  std::int64_t bytes = 0;  // of its elements
+};
+/// In the file's order. Throws FileError, FormatError.
+std::vector<StoredParameter> stored_parameters(const std::filesystem::path& weights_path);
 
 /// The decoder's configuration from args.yaml's text; `path` is for messages. Throws FormatError naming the key.
 DecoderConfig parse_args_yaml(const std::string& text, const std::string& path);

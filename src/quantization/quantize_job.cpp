@@ -63,9 +63,7 @@ DatasetOptions QuantizeJob::calibration_data() const {
 
 QuantizeOutcome run_quantize_job(const QuantizeJob& job, const CalibrationBackend& backend, const RunContext& context) {
   job.validate();
-  if (!is_checkpoint_folder(job.model_path)) {
-    throw FileError(job.model_path.string(), "no checkpoint folder (checkpoint/best_checkpoint) there");
-  }
+  require_checkpoint_folder(job.model_path);
   // A stream has no neighbours: neither a lock nor an args.yaml lies beside it.
   const bool to_stream = output_kind(job.output_path) == OutputKind::stream;
   std::optional<RunLock> lock;

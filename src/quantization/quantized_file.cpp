@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
+#include <span>
 #include <unordered_set>
 
 #include "brainquant/support/error.h"
@@ -54,6 +56,14 @@ std::vector<TensorRecord> records_of(const QuantizedModel& model) {
   add_vector("out.bias", model.out_bias);
   add_vector("h0", model.h0);
   return records;
+}
+
+std::optional<ScaleRange> scale_range(const TensorRecord& record) {
+  if (!record.name.ends_with(".scale") || record.bytes() == 0) return {};
+  const std::span scales(static_cast<const float*>(record.data),
+                         static_cast<std::size_t>(record.bytes()) / sizeof(float));
+  const auto [min, max] = std::minmax_element(scales.begin(), scales.end());
+  return ScaleRange{*min, *max};
 }
 
 PickleValue strings(const std::vector<std::string>& values) {
@@ -274,6 +284,7 @@ Provenance read_provenance(const PickleField& field, int format_version) {
 
 QuantizedFileHead read_head(const PickleField& root) {
   if (!root.has("format") || root.at("format").as_string() != "brainquant") {
+    if (root.has("model_state_dict")) root.fail("a checkpoint's weights, no quantized model: name its folder instead");
     root.fail("not a quantized model of this tool (a folder with checkpoint/best_checkpoint is the fp32 model)");
   }
   QuantizedFileHead head;
@@ -316,7 +327,7 @@ ActivationScales read_activation_scales(const PickleField& field, std::int64_t l
 std::vector<StoredTensor> stored_tensors(const QuantizedModel& model) {
   std::vector<StoredTensor> tensors;
   for (const TensorRecord& record : records_of(model)) {
-    tensors.push_back({record.name, name_of(record.format), record.shape, record.bytes()});
+    tensors.push_back({record.name, name_of(record.format), record.shape, record.bytes(), scale_range(record)});
   }
   return tensors;
 }

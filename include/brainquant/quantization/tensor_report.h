@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,11 +19,19 @@ struct TensorReport {
   double sqnr_db = 0;
 };
 
+/// The smallest and the largest of a matrix's scales.
+struct ScaleRange {
+  float min = 0;
+  float max = 0;
+};
+
 /// A tensor of the file as it lies on disk.
 struct StoredTensor {
   std::string name;
   std::string dtype;  // "int8", "float16", "float32"
   std::vector<std::int64_t> shape;
   std::int64_t bytes = 0;
+  std::optional<ScaleRange> scales = {};  // of a tensor of scales
 };
+
 }  // namespace brainquant
