@@ -28,6 +28,9 @@ void EvaluationOptions::validate() const {
   if (!submission_csv.empty() && language_model.skip_lm) {
     throw UsageError("--submission_csv holds sentences: it contradicts --skip_lm");
   }
+  if (!output_nbest.empty() && (language_model.skip_lm || !language_model.takes_trials_at_once())) {
+    throw UsageError("--output_nbest requires --lm wfst");
+  }
   language_model.validate();
 }
 
@@ -50,6 +53,8 @@ OptionList list_options(EvaluationOptions& options) {
   list.add("output_json", options.output_json, "Results as JSON, with scores and times (docs/results-schema.md)");
   list.add("output_trials", options.output_trials,
            "CSV with a row for each trial: counts, distances, texts and time (docs/results-schema.md)");
+  list.add("output_nbest", options.output_nbest,
+           "wfst: JSON lines with the candidate sentences of each trial and their scores (docs/results-schema.md)");
   list.add("submission_csv", options.submission_csv, "Competition file with the columns id,text");
   list.add("save_logits", options.save_logits, "File for the logits of all trials: NPZ if it ends in .npz, else HDF5");
   list.add("force", options.force, "Replace existing files");

@@ -42,11 +42,9 @@ struct NamedPath {
 };
 
 std::vector<NamedPath> named_outputs(const EvaluationOptions& options) {
-  return {{"--output_csv", options.output_csv},
-          {"--output_json", options.output_json},
-          {"--output_trials", options.output_trials},
-          {"--submission_csv", options.submission_csv},
-          {"--save_logits", options.save_logits}};
+  return {{"--output_csv", options.output_csv},         {"--output_json", options.output_json},
+          {"--output_trials", options.output_trials},   {"--output_nbest", options.output_nbest},
+          {"--submission_csv", options.submission_csv}, {"--save_logits", options.save_logits}};
 }
 
 bool is_stream(const fs::path& path) { return output_kind(path) == OutputKind::stream; }
@@ -112,6 +110,9 @@ void EvaluationOutputs::write(Journal& journal, const std::vector<TrialResult>& 
   }
   if (made && !options_.submission_csv.empty()) {
     write_output(journal, options_.submission_csv, submission_csv(trials), words);
+  }
+  if (made && !options_.output_nbest.empty()) {
+    write_output(journal, options_.output_nbest, nbest_lines(trials), words);
   }
   summary.peak_memory_bytes = peak_memory_bytes();
   if (!options_.output_json.empty()) write_output(journal, options_.output_json, evaluation_json(summary), words);

@@ -43,6 +43,7 @@ class Evaluation {
   void decode();
   void add_sentences();
   std::vector<TrialResult> results() const;
+  Candidates candidates() const { return options_.output_nbest.empty() ? Candidates::forget : Candidates::keep; }
 
   const EvaluationOptions& given_;
   EvaluationOptions options_;  // with the language model's scales once they are known
@@ -141,7 +142,7 @@ void Evaluation::tune() {
 std::unique_ptr<LiveWords> Evaluation::live_words() const {
   const auto* embedded = dynamic_cast<const WfstLanguageModel*>(language_model_.get());
   if (!options_.streaming || embedded == nullptr || !on_words_) return nullptr;
-  return std::make_unique<LiveWords>(*embedded, model_.config.n_classes, on_words_);
+  return std::make_unique<LiveWords>(*embedded, candidates(), model_.config.n_classes, on_words_);
 }
 
 void Evaluation::decode() {
@@ -158,7 +159,7 @@ std::vector<TrialResult> Evaluation::results() const {
 
 void Evaluation::add_sentences() {
   const int threads = options_.language_model.takes_trials_at_once() ? summary_.threads : 1;
-  make_sentences(*language_model_, options_.language_model.fingerprint(), threads, *journal_, context_);
+  make_sentences(*language_model_, options_.language_model.fingerprint(), candidates(), threads, *journal_, context_);
   summary_.language_model = language_model_->description();
   score_sentences(results(), options_.data.split, summary_);
 }

@@ -20,6 +20,15 @@ namespace brainquant {
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
+template <typename Fields>
+void list_fields(Fields& fields, OfStruct<Fields, SentenceCandidate>& candidate) {
+  fields.bytes("sentence", candidate.sentence);
+  fields("acoustic", candidate.acoustic);
+  fields("ngram", candidate.ngram);
+  fields("llm", candidate.llm);
+  fields("total", candidate.total);
+}
+
 namespace {
 
 constexpr int kJournalVersion = 2;
@@ -65,12 +74,14 @@ void list_fields(Fields& fields, OfStruct<Fields, SentenceLine>& line) {
   fields.bytes("sentence", line.made.text);
   fields("seconds", line.made.seconds);
   fields.added_later("margin", line.made.margin);
+  fields.only_with_value("candidates", line.made.candidates);
 }
 
 void take_sentence(TrialResult& trial, const MadeSentence& made) {
   trial.sentence = made.text;
   trial.sentence_margin = made.margin;
   trial.language_model_seconds = made.seconds;
+  trial.candidates = made.candidates;
 }
 
 struct Header {
@@ -271,12 +282,14 @@ void Journal::add_output(const fs::path& path) {
   impl_->lines->append(line_of({{"output", json_of_bytes(path.string())}}));
 }
 
-void Journal::keep_sentences_of(const std::string& language_model) {
+void Journal::keep_sentences_of(const std::string& language_model, bool with_candidates) {
   for (auto& [index, trial] : impl_->trials) {
-    if (!trial.sentence || impl_->made_by[index] == language_model) continue;
+    if (!trial.sentence) continue;
+    if (impl_->made_by[index] == language_model && (trial.candidates || !with_candidates)) continue;
     trial.sentence.reset();
     trial.sentence_margin.reset();
     trial.language_model_seconds = 0;
+    trial.candidates.reset();
   }
 }
 

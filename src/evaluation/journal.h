@@ -50,8 +50,8 @@ class Journal {
   void add_output(const std::filesystem::path& path);
   /// Adds what the language model made of a trial that is there already. Durable on return.
   void add_sentence(std::size_t index, const std::string& language_model, const MadeSentence& sentence);
-  /// Forgets sentences that another language model made.
-  void keep_sentences_of(const std::string& language_model);
+  /// Forgets sentences that another language model made, and those without candidates if these are needed.
+  void keep_sentences_of(const std::string& language_model, bool with_candidates = false);
 
   /// A trial's logits, if the journal keeps them. Throws FileError.
   Logits logits(std::size_t index) const;

@@ -121,6 +121,11 @@ class JsonWriter {
   void added_later(const char* name, const Field& field) {
     (*this)(name, field);
   }
+  /// Missing, not null, without a value.
+  template <typename Field>
+  void only_with_value(const char* name, const std::optional<Field>& field) {
+    if (field) (*this)(name, field);
+  }
   /// What follows from other fields: written, never read.
   template <typename Value>
   void derived(const char* name, const Value& value) {
@@ -168,6 +173,10 @@ class JsonReader {
   template <typename Field>
   void added_later(const char* name, Field& field) {
     if (json_.contains(name)) (*this)(name, field);
+  }
+  template <typename Field>
+  void only_with_value(const char* name, std::optional<Field>& field) {
+    added_later(name, field);
   }
   template <typename Value>
   void derived(const char*, const Value&) {}

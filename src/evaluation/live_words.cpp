@@ -2,13 +2,13 @@
 
 #include <utility>
 
-#include "evaluation/sentence_stage.h"
 #include "support/seconds_since.h"
 
 namespace brainquant {
 
-LiveWords::LiveWords(const WfstLanguageModel& language_model, std::int64_t classes, const WordsListener& listener)
-    : language_model_(language_model), listener_(listener), stream_(language_model.stream(classes)) {}
+LiveWords::LiveWords(const WfstLanguageModel& language_model, Candidates rest, std::int64_t classes,
+                     const WordsListener& listener)
+    : language_model_(language_model), rest_(rest), listener_(listener), stream_(language_model.stream(classes)) {}
 
 void LiveWords::begin(const Trial& trial) {
   index_ = trial.index;
@@ -32,7 +32,7 @@ void LiveWords::end() {
   const SteadyClock::time_point start = SteadyClock::now();
   MadeSentence& sentence = sentences_[index_];
   const double seconds_before = sentence.seconds;
-  sentence = best_of(stream_.finish());
+  sentence = best_of(stream_.finish(), rest_);
   sentence.seconds = seconds_before + seconds_since(start);
   said_.words = sentence.text;
   said_.final = true;

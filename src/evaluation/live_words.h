@@ -9,6 +9,7 @@
 #include "brainquant/evaluation/evaluator.h"
 #include "brainquant/language_model/wfst_language_model.h"
 #include "evaluation/pipeline.h"
+#include "evaluation/sentence_stage.h"
 #include "evaluation/trial_result.h"
 
 namespace brainquant {
@@ -16,7 +17,8 @@ namespace brainquant {
 class LiveWords final : public StreamWatcher {
  public:
   /// Both must outlive it. Throws UsageError when the decoder's classes are not the language model's.
-  LiveWords(const WfstLanguageModel& language_model, std::int64_t classes, const WordsListener& listener);
+  LiveWords(const WfstLanguageModel& language_model, Candidates rest, std::int64_t classes,
+            const WordsListener& listener);
 
   void begin(const Trial& trial) override;
   void step(const float* logits, std::int64_t bins) override;
@@ -27,6 +29,7 @@ class LiveWords final : public StreamWatcher {
 
  private:
   const WfstLanguageModel& language_model_;
+  const Candidates rest_;
   const WordsListener& listener_;
   WfstStream stream_;
   std::size_t index_ = 0;  // of the trial

@@ -2,10 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+
 #include "io/csv.h"
 #include "scoring/phonemes.h"
 
 namespace brainquant {
+
+using nlohmann::ordered_json;
 
 namespace {
 
@@ -73,6 +77,21 @@ std::string trials_csv(std::span<const TrialResult> trials, Split split, bool wi
     add_if(with_words && trial.sentence_margin, trial.sentence_margin.value_or(0));
     add_if(trial.steps > 0 && !trial.resumed, 1e3 * trial.model_seconds);
     text += csv_row(fields);
+  }
+  return text;
+}
+
+std::string nbest_lines(std::span<const TrialResult> trials) {
+  std::string text;
+  for (const TrialResult& trial : trials) {
+    ordered_json line = {{"label", trial.label()}, {"candidates", ordered_json::array()}};
+    for (const SentenceCandidate& candidate : trial.candidates.value_or(std::vector<SentenceCandidate>())) {
+      line["candidates"].push_back({{"sentence", candidate.sentence},
+                                    {"acoustic", candidate.acoustic},
+                                    {"ngram", candidate.ngram},
+                                    {"total", candidate.total}});
+    }
+    text += line.dump(-1, ' ', false, ordered_json::error_handler_t::replace) + "\n";
   }
   return text;
 }

@@ -1,4 +1,5 @@
-// The result files that people and the competition read: CSV (io/csv.h), columns as documented.
+// The result files of trials that people, programs and the competition read: CSV (io/csv.h) with columns as documented,
+// and JSON lines.
 #pragma once
 
 #include <span>
@@ -21,6 +22,10 @@ std::string sentences_csv(std::span<const TrialResult> trials, Split split);
 /// empty: what needs the truth in test, `with_words` being false what the language model made, the time of a trial that
 /// this run did not put through the engine.
 std::string trials_csv(std::span<const TrialResult> trials, Split split, bool with_words);
+
+/// A line of JSON for each trial (docs/results-schema.md): its label and its candidates, best first, none where nothing
+/// was recognised.
+std::string nbest_lines(std::span<const TrialResult> trials);
 
 /// The competition's id,text; id counts the trials from 0.
 std::string submission_csv(std::span<const TrialResult> trials);

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "support/parallel_for.h"
@@ -12,9 +13,10 @@ namespace {
 
 class SentenceStage {
  public:
-  SentenceStage(LanguageModel& language_model, const std::string& maker, Journal& journal, const RunContext& context)
-      : language_model_(language_model), maker_(maker), journal_(journal), context_(context) {
-    journal.keep_sentences_of(maker);
+  SentenceStage(LanguageModel& language_model, const std::string& maker, Candidates rest, Journal& journal,
+                const RunContext& context)
+      : language_model_(language_model), maker_(maker), rest_(rest), journal_(journal), context_(context) {
+    journal.keep_sentences_of(maker, rest == Candidates::keep);
     for (const auto& [index, trial] : journal.trials()) {
       if (!trial.sentence) waiting_.push_back(index);
     }
@@ -38,11 +40,11 @@ class SentenceStage {
       const std::lock_guard lock(mutex_);
       logits = journal_.logits(index);
     }
-    const std::vector<SentenceCandidate> candidates =
+    std::vector<SentenceCandidate> candidates =
         language_model_.decode({logits.values.data(), logits.steps, logits.classes}, context_);
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     const std::lock_guard lock(mutex_);
-    MadeSentence made = best_of(candidates);
+    MadeSentence made = best_of(std::move(candidates), rest_);
     made.seconds = seconds.count();
     journal_.add_sentence(index, maker_, made);
     context_.progress.update("sentences", ++done_, total_);
@@ -50,6 +52,7 @@ class SentenceStage {
 
   LanguageModel& language_model_;
   const std::string& maker_;
+  const Candidates rest_;
   Journal& journal_;
   const RunContext& context_;
   std::vector<std::size_t> waiting_;
@@ -60,16 +63,17 @@ class SentenceStage {
 
 }  // namespace
 
-MadeSentence best_of(const std::vector<SentenceCandidate>& candidates) {
+MadeSentence best_of(std::vector<SentenceCandidate> candidates, Candidates rest) {
   MadeSentence made;
   if (!candidates.empty()) made.text = candidates[0].sentence;
   if (candidates.size() > 1) made.margin = candidates[0].total - candidates[1].total;
+  if (rest == Candidates::keep) made.candidates = std::move(candidates);
   return made;
 }
 
-void make_sentences(LanguageModel& language_model, const std::string& maker, int threads, Journal& journal,
-                    const RunContext& context) {
-  SentenceStage(language_model, maker, journal, context).run(threads);
+void make_sentences(LanguageModel& language_model, const std::string& maker, Candidates rest, int threads,
+                    Journal& journal, const RunContext& context) {
+  SentenceStage(language_model, maker, rest, journal, context).run(threads);
 }
 
 }  // namespace brainquant

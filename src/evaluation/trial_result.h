@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "brainquant/language_model/language_model.h"
 #include "brainquant/scoring/error_rate.h"
 #include "io/trial_id.h"
 
@@ -16,6 +17,7 @@ struct MadeSentence {
   std::string text;              // "" if nothing was recognised
   std::optional<double> margin;  // of its score above the second best candidate's; none without a second one
   double seconds = 0;            // in the language model
+  std::optional<std::vector<SentenceCandidate>> candidates = {};  // best first, if they are to be kept
 };
 
 struct TrialResult : TrialId {
@@ -33,6 +35,7 @@ struct TrialResult : TrialId {
   std::optional<std::string> sentence;    // predicted by the language model
   std::optional<double> sentence_margin;  // MadeSentence::margin
   double language_model_seconds = 0;
+  std::optional<std::vector<SentenceCandidate>> candidates;  // MadeSentence::candidates
   bool resumed = false;  // an earlier, killed run decoded it: model_seconds are of that run
 
   EditCounts phoneme_edits() const { return edit_counts(true_phonemes, phonemes); }

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <cstdio>
+
 #include "brainquant/support/error.h"
 #include "io/scratch_folder.h"
 
@@ -225,6 +228,60 @@ TEST(Journal, SentencesOfAnotherLanguageModelAreForgotten) {
   journal.keep_sentences_of("lm b");
   EXPECT_FALSE(journal.trials().at(1).sentence.has_value());
   EXPECT_FALSE(journal.trials().at(1).sentence_margin.has_value());
+}
+
+TEST(Journal, CandidatesAreKeptAndSentencesWithoutThemForgottenWhereTheyAreNeeded) {
+  const ScratchFolder scratch;
+  const fs::path path = scratch / "j.partial";
+  const std::vector<SentenceCandidate> candidates = {{"one", -1.25, 0.1, 0.5, -3}, {"tw\xf6", -2, 1e-17, 0, -4}};
+  {
+    Journal journal(path, key("1"), true, kTrials, kClasses);
+    fill(journal);  // trial 1 has a sentence without candidates
+    journal.add_sentence(2, "lm a", {"one", 1, 0.5, candidates});
+    journal.add_sentence(4, "lm a", {"", {}, 0.5, std::vector<SentenceCandidate>()});
+  }
+  Journal journal(path, key("1"), true, kTrials, kClasses);
+  journal.keep_sentences_of("lm a");
+  EXPECT_EQ(journal.trials().at(1).sentence, "hello \"there\"");
+  EXPECT_FALSE(journal.trials().at(1).candidates.has_value());
+  journal.keep_sentences_of("lm a", true);
+  EXPECT_FALSE(journal.trials().at(1).sentence.has_value());
+  EXPECT_EQ(journal.trials().at(4).candidates->size(), 0U);
+  const std::vector<SentenceCandidate>& kept = journal.trials().at(2).candidates.value();
+  ASSERT_EQ(kept.size(), 2U);
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(kept[i].sentence, candidates[i].sentence);
+    EXPECT_EQ(kept[i].acoustic, candidates[i].acoustic);
+    EXPECT_EQ(kept[i].ngram, candidates[i].ngram);
+    EXPECT_EQ(kept[i].llm, candidates[i].llm);
+    EXPECT_EQ(kept[i].total, candidates[i].total);
+  }
+  journal.keep_sentences_of("lm b", true);
+  EXPECT_FALSE(journal.trials().at(2).candidates.has_value());
+}
+
+// CRC-32 as ISO 3309 has it.
+std::string crc32_of(const std::string& text) {
+  std::uint32_t crc = 0xffffffff;
+  for (const char c : text) {
+    crc ^= static_cast<unsigned char>(c);
+    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) != 0 ? 0xedb88320 : 0);
+  }
+  char digits[9];
+  std::snprintf(digits, sizeof digits, "%08x", crc ^ 0xffffffff);
+  return digits;
+}
+
+TEST(Journal, LinesOfVersionsWithoutCandidatesAreTaken) {
+  const ScratchFolder scratch;
+  const fs::path path = scratch / "j.partial";
+  write_journal(path, true);
+  const std::string older = R"({"index":2,"language_model":"lm a","sentence":"one","seconds":0.5})";
+  write_bytes(path, bytes_of(path) + crc32_of(older) + " " + older + "\n");
+  Journal journal(path, key("1"), true, kTrials, kClasses);
+  EXPECT_EQ(journal.trials().at(2).sentence, "one");
+  journal.keep_sentences_of("lm a", true);
+  EXPECT_FALSE(journal.trials().at(2).sentence.has_value());
 }
 
 TEST(Journal, IsOneRunsAlone) {

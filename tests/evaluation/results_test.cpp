@@ -118,6 +118,19 @@ TEST(ResultsFiles, ARowForEachTrialHoldsWhatIsKnown) {
             header + "s1,3,7,x,100,20,,3,,,,,,AA D AH,,no thank,0.25,1.5\n");
 }
 
+TEST(ResultsFiles, ALineOfCandidatesForEachTrial) {
+  std::vector<TrialResult> all = trials();
+  all.resize(2);
+  all[0].name = "trial_0000";
+  all[0].candidates = {{"so \"it\" is", -0.5, -1.25, 0, -1.75}, {"caf\xe9", -3, 0, 0, -3}};
+  all[1].name = "trial_0001";
+  EXPECT_EQ(nbest_lines(all),
+            "{\"label\":\"s1/trial_0000\",\"candidates\":["
+            "{\"sentence\":\"so \\\"it\\\" is\",\"acoustic\":-0.5,\"ngram\":-1.25,\"total\":-1.75},"
+            "{\"sentence\":\"caf\xef\xbf\xbd\",\"acoustic\":-3.0,\"ngram\":0.0,\"total\":-3.0}]}\n"
+            "{\"label\":\"s1/trial_0001\",\"candidates\":[]}\n");
+}
+
 TEST(Latency, QuantilesAreNumpys) {
   // numpy.quantile([4, 1, 3, 2], [0, 0.5, 0.99, 1]) = [1, 2.5, 3.97, 4]
   EXPECT_DOUBLE_EQ(quantile({4, 1, 3, 2}, 0), 1);

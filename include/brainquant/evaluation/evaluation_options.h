@@ -22,13 +22,14 @@ struct EvaluationOptions {
   std::filesystem::path output_csv;      // empty: quantized_rnn_{val|test}_results_YYYYmmdd_HHMMSS.csv beside the model
   std::filesystem::path output_json;     // empty: none
   std::filesystem::path output_trials;   // empty: none; a CSV with a row for each trial
+  std::filesystem::path output_nbest;    // empty: none; JSON lines of each trial's candidates, needs lm wfst
   std::filesystem::path submission_csv;  // empty: none; needs a language model
   std::filesystem::path save_logits;     // empty: none; NPZ if it ends in .npz, else HDF5
   bool force = false;                    // replace what lies at the outputs' paths
   bool no_wait = false;                  // another run is writing these results: fail instead of waiting for it
 
   /// Throws UsageError naming the option: a value outside its range, a train split, a submission without a language
-  /// model.
+  /// model, candidates without the embedded one.
   void validate() const;
 };
 
