@@ -19,7 +19,7 @@ PROGRAMS, FIXTURES, SCHEMAS = (pathlib.Path(argument).resolve() for argument in 
 STUDY, GRAPH = FIXTURES / "small_study", FIXTURES / "wfst" / "case1"
 WORDS = ["--lm", "wfst", "--lm_dir", GRAPH, "--lm_preset", "published"]
 # Objects whose fields are names of options, groups, files and the like: a schema can't tell one too many or too few.
-MAPS = {"run_key", "key", "options", "sessions", "corpora", "files", "costs", "metrics"}
+MAPS = {"run_key", "key", "options", "sessions", "corpora", "files", "costs", "metrics", "activation_scales"}
 
 
 def load_validators():
@@ -70,6 +70,11 @@ def write_results(work):
         "--max_per_increase", 1, "--budget_trials", 4)
     run("quantize_model", work, "--output_path", work / "quantized" / "m.pt", "--dtype", "mixed", *WORDS,
         "--max_wer_increase", 100, "--budget_trials", 4)
+    for name, file in {"checkpoint": STUDY / "model", "quantized": work / "words/quantized_static_per_channel_qint4/checkpoint"
+                       "/quantized_model.pt"}.items():
+        said = subprocess.run([PROGRAMS / "quantize_model", "--inspect", file, "--json", "--quiet"], capture_output=True,
+                              check=True)
+        (work / f"{name}.json").write_bytes(said.stdout)
     for name, flags in {"streamed": ["--streaming"], "timed": ["--step_latency", 5]}.items():
         run(evaluate, work, *WORDS, *flags, "--output_csv", work / f"{name}.csv", "--output_json", work / f"{name}.json",
             "--output_nbest", work / f"{name}.jsonl", "--save_logits", work / f"{name}.npz",
