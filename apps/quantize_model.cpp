@@ -4,15 +4,20 @@
 #include <fmt/ranges.h>
 
 #include <cstdio>
+#include <tuple>
+#include <vector>
 
 #include "brainquant/experiment/bits_budget.h"
+#include "brainquant/quantization/add_session.h"
 #include "brainquant/quantization/inspection.h"
 #include "brainquant/reporting/bits_budget_text.h"
 #include "brainquant/reporting/inspection_report.h"
 #include "brainquant/reporting/quantize_text.h"
+#include "brainquant/support/error.h"
 #include "brainquant/torch/libtorch_calibration.h"
 #include "common/exit_code.h"
 #include "common/flags.h"
+#include "common/help.h"
 #include "common/run_app.h"
 #include "common/terminal.h"
 
@@ -44,6 +49,47 @@ OptionList list_words_options(LanguageModelOptions& words) {
   return list_options(words).without({"skip_lm", "redis_host", "redis_port", "redis_db", "lm_timeout", "tune_lm"});
 }
 
+/// The flags that put a session into a file that is there already.
+struct SessionFlags {
+  std::vector<std::string> add;
+  std::vector<std::string> replace;
+  std::string base;
+
+  void add_to(CLI::App& parser) {
+    const auto option = [&](const std::string& flag, auto& value, const std::string& help) {
+      return parser.add_option(flag, value, help)->group(app::group_of(flag.substr(2)));
+    };
+    for (const auto& [flag, values, help] :
+         {std::tuple("--add_session", &add,
+                     "Only put the day layer of a session from a fine-tuned checkpoint's folder "
+                     "into the quantized file --base, and write --output_path"),
+          std::tuple("--replace_session", &replace, "Likewise, in place of the one that the file has")}) {
+      option(flag, *values, help)->expected(2)->type_name("CHECKPOINT SESSION");
+      app::needs_no_other(parser, flag);
+    }
+    option("--base", base, "The quantized file for --add_session and --replace_session")->type_name("PATH");
+  }
+
+  bool are_given() const { return !add.empty() || !replace.empty() || !base.empty(); }
+
+  int run(const QuantizeJob& given, const CLI::App& parser, const RunContext& context) const {
+    if (add.empty() == replace.empty()) throw UsageError("--base needs one of --add_session and --replace_session");
+    app::refuse_others(parser, {replace.empty() ? "--add_session" : "--replace_session", "--base", "--output_path",
+                                "--data_dir", "--force"});
+    const std::vector<std::string>& named = replace.empty() ? add : replace;
+    AddSessionJob job;
+    job.checkpoint = named[0];
+    job.session = named[1];
+    job.replace = !replace.empty();
+    job.base = base;
+    job.output_path = given.output_path;
+    job.data_dir = given.data_dir;
+    job.force = given.force;
+    fmt::print("{}", add_session_text(job, add_session(job, context)));
+    return kExitSuccess;
+  }
+};
+
 int answer(const InspectOptions& question, const CLI::App& parser, const RunContext& context) {
   if (!question.verify.empty()) {
     app::refuse_others(parser, {"--verify"});
@@ -63,6 +109,7 @@ int main(int argc, char** argv) {
   BudgetOptions budget;
   LanguageModelOptions words;
   InspectOptions question;
+  SessionFlags sessions;
   app::App program;
   program.name = "quantize_model";
   program.description = "Quantizes a trained brain-to-text decoder.";
@@ -72,10 +119,12 @@ int main(int argc, char** argv) {
     app::add_flags(parser, list_words_options(words));
     app::add_flags(parser, list_options(question));
     for (const char* flag : {"--inspect", "--verify"}) app::needs_no_other(parser, flag);
+    sessions.add_to(parser);
   };
   program.run = [&](const CLI::App& parser, const RunContext& context) {
     question.validate();
     if (question.is_set()) return answer(question, parser, context);
+    if (sessions.are_given()) return sessions.run(job, parser, context);
     budget.validate(job.options, words);
     if (budget.is_set()) {
       const BitsChoice choice = choose_bits(job, budget, words, bits_record_of(job), context);

@@ -36,6 +36,9 @@ std::map<std::string, std::string> make_groups() {
   add("Language model", list_options(words));
   BudgetOptions budget;
   add("Bits by a budget", list_options(budget));
+  for (const char* name : {"inspect", "verify", "json", "add_session", "replace_session", "base"}) {
+    groups.emplace(name, "A file that is there already");
+  }
   SensitivityOptions sensitivity;
   add("Sensitivity", list_options(sensitivity));
   return groups;

@@ -43,6 +43,9 @@ QuantizedFileFacts facts_of(const LoadedQuantizedFile& file) {
   facts.calibration_trials = provenance.calibration_trials;
   facts.calibration_sha256 = provenance.calibration_sha256.value_or("");
   if (file.model.activation_scales) facts.activation_scales = named(*file.model.activation_scales);
+  for (const AddedSession& added : provenance.added_sessions) {
+    facts.added_sessions.push_back({added.session, added.source_sha256, added.tool_version, added.replaced});
+  }
   return facts;
 }
 

@@ -6,6 +6,7 @@
 
 #include "brainquant/support/error.h"
 #include "model/checkpoint.h"
+#include "quantization/args_beside.h"
 #include "quantization/quantize_checkpoint.h"
 #include "quantization/quantize_key.h"
 #include "quantization/quantized_file.h"
@@ -20,10 +21,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::size_t kMostYamlBytes = std::size_t{64} << 20;
-
-fs::path args_path_of(const fs::path& output) { return output.parent_path() / kArgsFileName; }
-
 void refuse_to_overwrite_source(const QuantizeJob& job, const Checkpoint& checkpoint) {
   std::error_code ignored;
   for (const fs::path& source : {checkpoint.weights_path, checkpoint.args_path}) {
@@ -31,15 +28,6 @@ void refuse_to_overwrite_source(const QuantizeJob& job, const Checkpoint& checkp
       throw UsageError(fmt::format("--output_path {} is the checkpoint itself", job.output_path.string()));
     }
   }
-}
-
-void save_args_yaml(const QuantizeJob& job, const std::string& text) {
-  const fs::path path = args_path_of(job.output_path);
-  std::error_code ignored;
-  if (fs::exists(path, ignored) && !job.force && read_file(path, kMostYamlBytes) != text) {
-    throw FileError(path.string(), "another model's args.yaml already exists; --force replaces it");
-  }
-  write_file_atomically(path, text);
 }
 
 }  // namespace
@@ -76,7 +64,8 @@ QuantizeOutcome run_quantize_job(const QuantizeJob& job, const CalibrationBacken
     if (const std::optional<std::string> difference = difference_from_file(job, job.output_path, backend, context)) {
       throw FileError(job.output_path.string(), fmt::format("already exists and {}; --force replaces it", *difference));
     }
-    if (!fs::exists(args_path_of(job.output_path))) save_args_yaml(job, read_checkpoint_args(job.model_path).text);
+    if (!fs::exists(args_path_of(job.output_path)))
+      save_args_yaml(job.output_path, read_checkpoint_args(job.model_path).text, job.force);
     outcome.skipped = true;
     outcome.output_bytes = static_cast<std::int64_t>(fs::file_size(job.output_path));
     return outcome;
@@ -94,7 +83,7 @@ QuantizeOutcome run_quantize_job(const QuantizeJob& job, const CalibrationBacken
   for (const StoredTensor& tensor : outcome.stored) outcome.output_bytes += tensor.bytes;
   if (job.dry_run) return outcome;
   // The description first: a quantized file is never there without its args.yaml.
-  if (!to_stream) save_args_yaml(job, checkpoint.args_yaml);
+  if (!to_stream) save_args_yaml(job.output_path, checkpoint.args_yaml, job.force);
   save_quantized_model(model, job.output_path);
   if (!to_stream) outcome.output_bytes = static_cast<std::int64_t>(fs::file_size(job.output_path));
   return outcome;

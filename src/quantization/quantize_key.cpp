@@ -58,6 +58,10 @@ RunKey quantize_key(const QuantizedModel& model) {
   key.add(model_key(provenance.source_sha256, provenance.args_sha256, model.options));
   key.set("libtorch_version", provenance.libtorch_version.value_or(""));
   key.set(kCalibrationField, provenance.calibration_sha256.value_or(""));
+  for (const AddedSession& added : provenance.added_sessions) {
+    // No job makes such a file.
+    key.set("added_session " + added.session, added.source_sha256);
+  }
   return key;
 }
 

@@ -109,8 +109,19 @@ PickleValue model_entry(const DecoderConfig& config) {
 
 PickleValue text_or_none(const std::optional<std::string>& text) { return text ? PickleValue(*text) : PickleValue(); }
 
+PickleValue added_sessions_entry(const std::vector<AddedSession>& sessions) {
+  PickleValue::Items items;
+  for (const AddedSession& added : sessions) {
+    items.push_back(PickleValue::dict({{"session", added.session},
+                                       {"source_sha256", added.source_sha256},
+                                       {"tool_version", added.tool_version},
+                                       {"replaced", added.replaced}}));
+  }
+  return PickleValue::list(std::move(items));
+}
+
 PickleValue provenance_entry(const Provenance& provenance) {
-  return PickleValue::dict({
+  PickleValue::Entries entries = {
       {"tool_version", provenance.tool_version},
       {"source_sha256", provenance.source_sha256},
       {"args_sha256", provenance.args_sha256},
@@ -118,7 +129,15 @@ PickleValue provenance_entry(const Provenance& provenance) {
       {"val_per", provenance.val_per ? PickleValue(*provenance.val_per) : PickleValue()},
       {"calibration_trials", strings(provenance.calibration_trials)},
       {"calibration_sha256", text_or_none(provenance.calibration_sha256)},
-  });
+  };
+  if (provenance.parameters) {
+    entries.emplace_back("shared_sha256", provenance.parameters->shared);
+    entries.emplace_back("day_sha256", strings(provenance.parameters->days));
+  }
+  if (!provenance.added_sessions.empty()) {
+    entries.emplace_back("added_sessions", added_sessions_entry(provenance.added_sessions));
+  }
+  return PickleValue::dict(std::move(entries));
 }
 
 PickleValue scales_entry(const std::optional<ActivationScales>& scales) {
@@ -267,7 +286,17 @@ std::vector<std::string> read_classes(const PickleField& field, std::int64_t n_c
   return expected;
 }
 
-Provenance read_provenance(const PickleField& field, int format_version) {
+std::vector<AddedSession> read_added_sessions(const PickleField& field) {
+  std::vector<AddedSession> sessions;
+  for (const PickleField& item : field.items()) {
+    sessions.push_back({item.at("session").as_string(), item.at("source_sha256").as_string(),
+                        item.at("tool_version").as_string(), item.at("replaced").as_bool()});
+  }
+  return sessions;
+}
+
+/// `sessions`: how many the model has.
+Provenance read_provenance(const PickleField& field, int format_version, std::size_t sessions) {
   Provenance provenance;
   provenance.tool_version = field.at("tool_version").as_string();
   provenance.source_sha256 = field.at("source_sha256").as_string();
@@ -277,6 +306,14 @@ Provenance read_provenance(const PickleField& field, int format_version) {
   provenance.args_sha256 = field.at("args_sha256").as_string();
   provenance.libtorch_version = read_text_or_none(field.at("libtorch_version"));
   provenance.calibration_sha256 = read_text_or_none(field.at("calibration_sha256"));
+  if (field.has("shared_sha256")) {
+    provenance.parameters = {field.at("shared_sha256").as_string(), read_strings(field.at("day_sha256"))};
+    if (provenance.parameters->days.size() != sessions) {
+      field.at("day_sha256")
+          .fail(fmt::format("found {} hashes, expected {}", provenance.parameters->days.size(), sessions));
+    }
+  }
+  if (field.has("added_sessions")) provenance.added_sessions = read_added_sessions(field.at("added_sessions"));
   return provenance;
 }
 
@@ -294,7 +331,7 @@ QuantizedFileHead read_head(const PickleField& root) {
   if (head.format_version >= 2) {
     head.classes = read_classes(root.at("model").at("classes"), head.config.n_classes);
   }
-  head.provenance = read_provenance(root.at("provenance"), head.format_version);
+  head.provenance = read_provenance(root.at("provenance"), head.format_version, head.config.sessions.size());
   return head;
 }
 

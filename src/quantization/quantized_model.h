@@ -103,6 +103,23 @@ struct ActivationScales {
   std::vector<float> hidden;  // per GRU layer: its hidden state, h0 included
 };
 
+/// Which fp32 parameters a model was made of: SHA-256 over their values, little-endian float32.
+struct ParameterHashes {
+  /// Of everything but the day layers: of each GRU layer weight_ih, weight_hh, bias_ih and bias_hh, then out.weight,
+  /// out.bias and h0, each row-major.
+  std::string shared;
+  std::vector<std::string> days;  // of each session: its weight [in, out], row-major, and its bias
+};
+ParameterHashes parameter_hashes(const DecoderWeights& weights);
+
+/// A day layer that was put into the file after it was made, in the order in which that was done.
+struct AddedSession {
+  std::string session;
+  std::string source_sha256;  // of the best_checkpoint that it came from
+  std::string tool_version;   // that put it there
+  bool replaced = false;      // the session was there before
+};
+
 /// What made the file. No paths, times or thread counts: the same input gives the same bytes.
 struct Provenance {
   std::string tool_version;
@@ -113,6 +130,8 @@ struct Provenance {
   std::vector<std::string> calibration_trials;    // "t15.2023.08.11/trial_0003", in the order used
   std::optional<std::string> calibration_sha256;  // of those trials' features: calibration.h
   std::optional<double> val_per;                  // what the checkpoint says of itself
+  std::optional<ParameterHashes> parameters;      // not in files of earlier versions
+  std::vector<AddedSession> added_sessions;
 };
 
 struct QuantizedModel {

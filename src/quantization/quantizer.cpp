@@ -80,6 +80,7 @@ QuantizedModel quantize(const Checkpoint& checkpoint, const QuantizationOptions&
   model.provenance.calibration_trials = std::move(calibration_trials);
   model.provenance.calibration_sha256 = std::move(calibration_sha256);
   model.provenance.val_per = checkpoint.val_per;
+  model.provenance.parameters = parameter_hashes(weights);
   const Quantizer quantized(options, context);
   // The largest takes as much memory as all else: each goes as soon as its matrices are done.
   const auto taken = [&](std::unique_ptr<InputHessian>& hessian) {

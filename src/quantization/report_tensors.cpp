@@ -78,6 +78,12 @@ TensorReport left_in_fp32(std::string name, std::int64_t parameters) {
 
 }  // namespace
 
+double day_sqnr_db(const Matrix& residual, const WeightMatrix& stored) {
+  Energy energy;
+  energy.add(residual, dequantize(stored), true);
+  return energy.sqnr_db();
+}
+
 std::vector<TensorReport> report_tensors(const Checkpoint& checkpoint, const QuantizedModel& model) {
   const DecoderWeights& weights = checkpoint.weights;
   std::vector<TensorReport> reports;

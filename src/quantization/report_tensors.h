@@ -9,6 +9,9 @@
 
 namespace brainquant {
 
+/// Of one day layer, whose `residual` (day_residual()) is stored: signal is the whole weight, the identity included.
+double day_sqnr_db(const Matrix& residual, const WeightMatrix& stored);
+
 std::vector<TensorReport> report_tensors(const Checkpoint& checkpoint, const QuantizedModel& model);
 
 }  // namespace brainquant

@@ -59,6 +59,10 @@ void add_quantized(Facts& facts, const QuantizedFileFacts& quantized) {
   for (const auto& [name, scale] : quantized.activation_scales) {
     facts.add("scale of " + name, fmt::format("{:g}", scale));
   }
+  for (const AddedSessionFacts& added : quantized.added_sessions) {
+    facts.add(added.replaced ? "session replaced" : "session added",
+              fmt::format("{} of checkpoint {}, by brainquant {}", added.session, added.source_sha256, added.made_by));
+  }
 }
 
 TextTable tensors_table(const Inspection& inspection) {
@@ -97,6 +101,13 @@ ordered_json json_of(const QuantizedFileFacts& quantized) {
   QuantizationOptions options = quantized.options;
   ordered_json scales = ordered_json::object();
   for (const auto& [name, scale] : quantized.activation_scales) scales[name] = scale;
+  ordered_json added_sessions = ordered_json::array();
+  for (const AddedSessionFacts& added : quantized.added_sessions) {
+    added_sessions.push_back({{"session", added.session},
+                              {"source_sha256", added.source_sha256},
+                              {"made_by", added.made_by},
+                              {"replaced", added.replaced}});
+  }
   return {{"format_version", quantized.format_version},
           {"made_by", quantized.made_by},
           {"options", brainquant::json_of(list_options(options).values())},
@@ -104,7 +115,8 @@ ordered_json json_of(const QuantizedFileFacts& quantized) {
           {"libtorch_version", text_or_null(quantized.libtorch_version)},
           {"calibration_trials", quantized.calibration_trials},
           {"calibration_sha256", text_or_null(quantized.calibration_sha256)},
-          {"activation_scales", scales}};
+          {"activation_scales", scales},
+          {"added_sessions", added_sessions}};
 }
 
 ordered_json json_of(const StoredTensor& tensor) {

@@ -14,13 +14,14 @@ namespace {
 
 using Align = TextTable::Align;
 
+std::string decibels(double sqnr_db) { return std::isinf(sqnr_db) ? "exact" : fmt::format("{:.1f}", sqnr_db); }
+
 std::string layers_text(const QuantizeOutcome& outcome) {
   TextTable table(
       {{"layer", Align::left}, {"parameters"}, {"bits"}, {"granularity", Align::left}, {"bytes"}, {"SQNR dB"}});
   for (const TensorReport& tensor : outcome.tensors) {
     table.add_row({tensor.name, std::to_string(tensor.parameters), std::to_string(tensor.bits), tensor.granularity,
-                   std::to_string(tensor.bytes),
-                   std::isinf(tensor.sqnr_db) ? "exact" : fmt::format("{:.1f}", tensor.sqnr_db)});
+                   std::to_string(tensor.bytes), decibels(tensor.sqnr_db)});
   }
   return table.text();
 }
@@ -54,6 +55,20 @@ std::string quantize_text(const QuantizeJob& job, const QuantizeOutcome& outcome
                       100.0 * static_cast<double>(outcome.output_bytes) / static_cast<double>(outcome.fp32_bytes),
                       compression_ratio(outcome.fp32_bytes, outcome.output_bytes));
   if (!job.dry_run) text += fmt::format("{}: {}\n", method, output);
+  return text;
+}
+
+std::string add_session_text(const AddSessionJob& job, const AddSessionOutcome& outcome) {
+  std::string text = fmt::format("{} {} as {}, SQNR {} dB\n", job.session, job.replace ? "replaced" : "added",
+                                 outcome.tensor, decibels(outcome.sqnr_db));
+  if (outcome.clipping) {
+    text += fmt::format("the scale that all days share clips {:.4f} % of the values of {} train trials\n",
+                        outcome.clipping->percent(), outcome.clipping->trials);
+  } else if (outcome.is_static) {
+    text += fmt::format("how much the scale that all days share clips was not measured: {}\n", outcome.not_measured);
+  }
+  text +=
+      fmt::format("after: {} bytes on disk\n{}: {}\n", outcome.output_bytes, outcome.method, job.output_path.string());
   return text;
 }
 

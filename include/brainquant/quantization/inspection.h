@@ -30,6 +30,14 @@ struct InspectOptions {
 /// The options, each with its flag; they refer to `options`.
 OptionList list_options(InspectOptions& options);
 
+/// A day layer that was put into a quantized file after it was made.
+struct AddedSessionFacts {
+  std::string session;
+  std::string source_sha256;  // of the best_checkpoint that it came from
+  std::string made_by;        // the tool's version
+  bool replaced = false;      // the session was there before
+};
+
 /// How a quantized file came to be, as it says itself. What a file of an earlier format version does not say is "".
 struct QuantizedFileFacts {
   int format_version = 0;
@@ -41,6 +49,7 @@ struct QuantizedFileFacts {
   std::string calibration_sha256;
   /// Static types: "day_input", "step_input", "hidden.0", ...; real = q * scale.
   std::vector<std::pair<std::string, float>> activation_scales;
+  std::vector<AddedSessionFacts> added_sessions;  // in the order in which that was done
 };
 
 struct Inspection {
