@@ -28,10 +28,13 @@ void add_tensor_report(MethodOutcome& outcome, const Checkpoint& checkpoint, con
 void add_tensor_reports(std::span<MethodOutcome> outcomes, const std::filesystem::path& model_path,
                         const RunContext& context) {
   if (std::none_of(outcomes.begin(), outcomes.end(), has_tensors)) return;
+  // Seconds, after what is shown as the whole of the work.
+  const RunContext silent;
+  const RunContext without_progress(context.log, silent.progress, context.cancel);
   try {
-    const Checkpoint checkpoint = load_checkpoint(model_path, context);
+    const Checkpoint checkpoint = load_checkpoint(model_path, without_progress);
     for (MethodOutcome& outcome : outcomes) {
-      if (has_tensors(outcome)) add_tensor_report(outcome, checkpoint, context);
+      if (has_tensors(outcome)) add_tensor_report(outcome, checkpoint, without_progress);
     }
   } catch (const Interrupted&) {
     throw;

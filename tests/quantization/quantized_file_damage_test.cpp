@@ -177,10 +177,16 @@ TEST(HostileQuantizedFile, HeadsThatCannotBe) {
   expect_contains(f.refusal("model", "n_units", 4), "found float32 [9], expected float32 [12]");
   expect_contains(f.refusal("model", "patch_size", -1), "patch_size");
   expect_contains(f.refusal("model", "sessions", PickleValue::list({})), "sessions");
-  expect_contains(f.refusal("model", "sessions", PickleValue::list({"a", "b"})), "day_biases.1: is missing");
+  expect_contains(f.refusal("model", "sessions", PickleValue::list({"a", "b"})),
+                  "day_sha256: found 1 hashes, expected 2");
+  expect_contains(f.refusal("tensors", "day_biases.0", std::nullopt), "day_biases.0: is missing");
   expect_contains(f.refusal("model", "smooth_kernel_std", std::numeric_limits<double>::quiet_NaN()),
                   "smooth_kernel_std");
   expect_contains(f.refusal("provenance", "source_sha256", 7), "source_sha256");
+  expect_contains(f.refusal("provenance", "day_sha256", PickleValue::list({7})), "day_sha256");
+  expect_contains(f.refusal("provenance", "day_sha256", std::nullopt), "day_sha256");
+  expect_contains(f.refusal("provenance", "shared_sha256", 7), "shared_sha256");
+  expect_contains(f.refusal("provenance", "added_sessions", PickleValue::list({"a"})), "added_sessions");
   expect_contains(f.refusal("provenance", "args_sha256", std::nullopt), "args_sha256");
   expect_contains(f.refusal("provenance", "calibration_sha256", 7), "calibration_sha256");
   expect_contains(f.refusal("provenance", "libtorch_version", std::nullopt), "libtorch_version");
