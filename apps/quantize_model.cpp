@@ -73,7 +73,10 @@ struct SessionFlags {
   bool are_given() const { return !add.empty() || !replace.empty() || !base.empty(); }
 
   int run(const QuantizeJob& given, const CLI::App& parser, const RunContext& context) const {
-    if (add.empty() == replace.empty()) throw UsageError("--base needs one of --add_session and --replace_session");
+    if (add.empty() == replace.empty()) {
+      throw UsageError(add.empty() ? "--base needs --add_session or --replace_session"
+                                   : "--add_session and --replace_session cannot be given together");
+    }
     app::refuse_others(parser, {replace.empty() ? "--add_session" : "--replace_session", "--base", "--output_path",
                                 "--data_dir", "--force"});
     const std::vector<std::string>& named = replace.empty() ? add : replace;

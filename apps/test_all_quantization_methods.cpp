@@ -61,7 +61,12 @@ int main(int argc, char** argv) {
           [&](const Sensitivity& done) {
             write_sensitivity(done, options.results_dir());
             extras.sensitivity = &done;
-            write_comparison_page(comparison, page, extras);
+            with_comparison_lock(
+                options,
+                [&] {
+                  if (is_published(comparison, options.results_dir())) write_comparison_page(comparison, page, extras);
+                },
+                context);
           },
           context);
       fmt::print("\n{}sensitivity: {}\n", sensitivity_text(measured, app::width_of_stdout()),

@@ -26,14 +26,15 @@ def function(name, text):
 def main():
     folder, output = Path(sys.argv[1]), Path(sys.argv[2])
     bundle = vl_convert.javascript_bundle()
-    assert "</script" not in bundle and "window.vegaEmbed" in bundle
+    assert "</script" not in bundle and "<!--" not in bundle and "window.vegaEmbed" in bundle
     output.write_text(
         "// Written by cmake/write_page_assets.py when the library is built.\n"
         '#include "reporting/page/assets.h"\n\nnamespace brainquant {\n\n'
-        + function("page_style", (folder / "page.css").read_text())
-        + function("page_script", (folder / "page.js").read_text())
+        + function("page_style", (folder / "page.css").read_text(encoding="utf-8"))
+        + function("page_script", (folder / "page.js").read_text(encoding="utf-8"))
         + function("vega_bundle", bundle)
-        + "\n}  // namespace brainquant\n"
+        + "\n}  // namespace brainquant\n",
+        encoding="utf-8",
     )
 
 

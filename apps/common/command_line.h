@@ -5,7 +5,8 @@
 
 namespace brainquant::app {
 
-/// As one line for a shell: arguments that a shell would read otherwise are quoted.
+/// As one line for a shell, from the folder that the program was started in. What a shell would read otherwise is
+/// quoted.
 std::string command_line(int argc, const char* const* argv);
 
 }  // namespace brainquant::app

@@ -11,6 +11,8 @@
 #include <cstdlib>
 #include <optional>
 
+#include "brainquant/support/printable.h"
+
 namespace brainquant::app {
 
 namespace {
@@ -28,13 +30,6 @@ std::optional<std::size_t> columns_of(int descriptor) {
   winsize size{};
   if (::ioctl(descriptor, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return {};
   return size.ws_col;
-}
-
-// A message is one line, whatever a file's names hold.
-std::string in_one_line(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
-  return text;
 }
 
 }  // namespace
@@ -83,16 +78,16 @@ void Terminal::write_line(Write write) {
 }
 
 void Terminal::debug(const std::string& message) {
-  write_line([&] { logger_->debug("{}", in_one_line(message)); });
+  write_line([&] { logger_->debug("{}", printable(message)); });
 }
 void Terminal::info(const std::string& message) {
-  write_line([&] { logger_->info("{}", in_one_line(message)); });
+  write_line([&] { logger_->info("{}", printable(message)); });
 }
 void Terminal::warning(const std::string& message) {
-  write_line([&] { logger_->warn("{}", in_one_line(message)); });
+  write_line([&] { logger_->warn("{}", printable(message)); });
 }
 void Terminal::error(const std::string& message) {
-  write_line([&] { logger_->error("{}", in_one_line(message)); });
+  write_line([&] { logger_->error("{}", printable(message)); });
 }
 
 void Terminal::print(const std::string& text) {
@@ -112,7 +107,7 @@ void Terminal::update(const std::string& stage, std::int64_t done, std::int64_t 
   if (!redraws_) {
     if (progress_.finished() || now - std::max(last_shown_, progress_.began()) < kMessageInterval) return;
     last_shown_ = now;
-    logger_->info("{}", in_one_line(progress_.text()));
+    logger_->info("{}", printable(progress_.text()));
     return;
   }
   if (!progress_.finished() && now - last_shown_ < kRedrawInterval) return;

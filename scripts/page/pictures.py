@@ -13,6 +13,8 @@ TOP = {"x": 0, "y": 0, "width": 1240, "height": 1500}
 
 
 def main():
+    if len(sys.argv) != 3:
+        sys.exit("usage: scripts/page_pictures.sh PAGE.html FOLDER")
     page_path, folder = Path(sys.argv[1]), Path(sys.argv[2])
     folder.mkdir(parents=True, exist_ok=True)
     with chromium() as browser:

@@ -203,4 +203,10 @@ Comparison run_comparison(const ExperimentOptions& given, const std::vector<Meth
   return comparison;
 }
 
+void with_comparison_lock(const ExperimentOptions& options, const std::function<void()>& publish,
+                          const RunContext& context) {
+  const RunLock lock = lock_comparison(options, context);
+  publish();
+}
+
 }  // namespace brainquant

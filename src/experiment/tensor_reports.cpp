@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
+#include <string>
 
 #include "brainquant/support/error.h"
 #include "model/checkpoint.h"
@@ -17,10 +19,24 @@ bool has_tensors(const MethodOutcome& outcome) { return outcome.succeeded && out
 
 void add_tensor_report(MethodOutcome& outcome, const Checkpoint& checkpoint, const RunContext& context) {
   const LoadedQuantizedFile file = load_quantized_file(outcome.model_file, context);
-  if (file.sha256 != outcome.evaluation.model.sha256 || file.model.provenance.source_sha256 != checkpoint.sha256) {
-    throw WorkError(outcome.model_file.string() + ": not made of the checkpoint that lies there now");
+  if (file.sha256 != outcome.evaluation.model.sha256) {
+    throw WorkError(outcome.model_file.string() + ": is not the file that was evaluated");
+  }
+  if (file.model.provenance.source_sha256 != checkpoint.sha256) {
+    throw WorkError(outcome.model_file.string() + ": was made of another checkpoint than lies there now");
   }
   outcome.tensors = report_tensors(checkpoint, file.model);
+}
+
+// The results are finished, and worth showing without what fails here. Interrupted is no failure.
+void try_to(const RunContext& context, const std::string& whose, const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Error& problem) {
+    context.log.warning(fmt::format("{}'s signal-to-noise ratios are left out: {}", whose, problem.what()));
+  }
 }
 
 }  // namespace
@@ -31,17 +47,13 @@ void add_tensor_reports(std::span<MethodOutcome> outcomes, const std::filesystem
   // Seconds, after what is shown as the whole of the work.
   const RunContext silent;
   const RunContext without_progress(context.log, silent.progress, context.cancel);
-  try {
+  try_to(context, "the weights", [&] {
     const Checkpoint checkpoint = load_checkpoint(model_path, without_progress);
     for (MethodOutcome& outcome : outcomes) {
-      if (has_tensors(outcome)) add_tensor_report(outcome, checkpoint, without_progress);
+      if (!has_tensors(outcome)) continue;
+      try_to(context, outcome.name, [&] { add_tensor_report(outcome, checkpoint, without_progress); });
     }
-  } catch (const Interrupted&) {
-    throw;
-  } catch (const Error& problem) {
-    // The results are finished, and worth showing without this.
-    context.log.warning(fmt::format("the weights' signal-to-noise ratios are left out: {}", problem.what()));
-  }
+  });
 }
 
 }  // namespace brainquant

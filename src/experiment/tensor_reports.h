@@ -9,8 +9,8 @@
 namespace brainquant {
 
 /// Fills MethodOutcome::tensors of the quantized methods that succeeded, from their files and the checkpoint folder
-/// `model_path`, while the caller holds their locks. Ends with a warning at a file that cannot be read, or that was
-/// made of another checkpoint than lies there now. Throws Interrupted.
+/// `model_path`, while the caller holds their locks. A method whose file cannot be read, or is not what was evaluated
+/// or made of the checkpoint that lies there now, gets none, and a warning says so. Throws Interrupted.
 void add_tensor_reports(std::span<MethodOutcome> outcomes, const std::filesystem::path& model_path,
                         const RunContext& context);
 

@@ -34,15 +34,17 @@ fs::path find_checkpoint_folder(const fs::path& path) {
 
 /// What a file is that stands where a model's folder is needed.
 std::string what_is_no_folder(const fs::path& path) {
+  std::error_code ignored;
+  if (!fs::is_regular_file(path, ignored)) return "is not a folder; a model's folder is needed";
   try {
     const TorchArchiveReader archive(path);
     const PickleField root = archive.root_field();
-    if (root.has("format")) return "is a quantized file; evaluate_quantized_model takes it. Needed is a model's folder";
-    if (root.has(kStateDict)) return "is a checkpoint's weights; needed is the folder that holds them and args.yaml";
+    if (root.has("format")) return "is a quantized file; evaluate_quantized_model takes it. A model's folder is needed";
+    if (root.has(kStateDict)) return "is a checkpoint's weights; the folder that holds them and args.yaml is needed";
   } catch (const Error&) {
     // Whatever else it is.
   }
-  return "is no folder; needed is a model's folder";
+  return "is not a folder; a model's folder is needed";
 }
 
 fs::path checkpoint_folder(const fs::path& path) {
@@ -140,7 +142,7 @@ std::map<std::string, PickleField> tensors_by_name(const PickleField& state_dict
 void refuse_other_decoders(const std::map<std::string, PickleField>& tensors, const ParameterList& parameters) {
   constexpr int kGruGates = 3;
   for (const auto& [name, field] : tensors) {
-    if (name.starts_with("lstm.")) field.fail("is of an LSTM decoder, which is not supported: needed is a GRU");
+    if (name.starts_with("lstm.")) field.fail("is of an LSTM: only GRU decoders are supported");
   }
   for (const Parameter& parameter : parameters.list()) {
     const auto found = tensors.find(parameter.name);
@@ -149,10 +151,10 @@ void refuse_other_decoders(const std::map<std::string, PickleField>& tensors, co
     if (tensor == nullptr || tensor->shape.size() != 2) continue;
     const std::int64_t gates = tensor->shape[1] > 0 ? tensor->shape[0] / tensor->shape[1] : kGruGates;
     if (tensor->shape[0] != gates * tensor->shape[1] || gates == kGruGates) continue;
-    found->second.fail(fmt::format("has {} gates: {} decoder, which is not supported: needed is a GRU, with {}", gates,
-                                   gates == 4   ? "an LSTM"
-                                   : gates == 1 ? "a plain RNN"
-                                                : "another",
+    found->second.fail(fmt::format("has {} gates{}: only GRU decoders, with {}, are supported", gates,
+                                   gates == 4   ? " as an LSTM"
+                                   : gates == 1 ? " as a plain RNN"
+                                                : "",
                                    kGruGates));
   }
 }

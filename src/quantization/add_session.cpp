@@ -10,6 +10,7 @@
 #include "brainquant/support/error.h"
 #include "brainquant/version.h"
 #include "model/checkpoint.h"
+#include "model/config_limits.h"
 #include "model/dataset.h"
 #include "model/smoothing.h"
 #include "quantization/args_beside.h"
@@ -19,6 +20,7 @@
 #include "quantization/weight_codec.h"
 #include "support/atomic_file.h"
 #include "support/run_lock.h"
+#include "support/sha256.h"
 
 namespace brainquant {
 
@@ -120,6 +122,24 @@ void measure_clipping(const AddSessionJob& job, const QuantizedModel& model, Add
   }
 }
 
+// As a reader of the new file will have it.
+void require_readable(const DecoderConfig& config) {
+  if (config.sessions.size() > config_limits::kMaxSessions ||
+      config.parameter_count() > config_limits::kMaxParameters) {
+    throw UsageError(fmt::format("one session more than the {} that a file may have, or than its size allows",
+                                 config.sessions.size() - 1));
+  }
+}
+
+// What lies there already, beside the base perhaps, is another file's description and stays.
+bool try_to_save_args(const AddSessionJob& job, const Checkpoint& checkpoint) {
+  const fs::path path = args_path_of(job.output_path);
+  std::error_code ignored;
+  if (fs::exists(path, ignored)) return sha256_of_file(path) == checkpoint.args_sha256;
+  save_args_yaml(job.output_path, checkpoint.args_yaml, false);
+  return true;
+}
+
 }  // namespace
 
 void AddSessionJob::validate() const {
@@ -134,11 +154,10 @@ void AddSessionJob::validate() const {
 AddSessionOutcome add_session(const AddSessionJob& job, const RunContext& context) {
   job.validate();
   require_checkpoint_folder(job.checkpoint);
-  const bool to_stream = output_kind(job.output_path) == OutputKind::stream;
-  std::optional<RunLock> lock;
-  if (!to_stream) {
-    lock.emplace(job.output_path.string() + ".lock", job.output_path.string(), WhenLocked::wait, context);
+  if (output_kind(job.output_path) == OutputKind::stream) {
+    throw FileError(job.output_path.string(), "is no regular file");
   }
+  const RunLock lock(job.output_path.string() + ".lock", job.output_path.string(), WhenLocked::wait, context);
   if (output_kind(job.output_path) == OutputKind::regular_file && !job.force) {
     throw FileError(job.output_path.string(), "already exists; --force replaces it");
   }
@@ -155,6 +174,7 @@ AddSessionOutcome add_session(const AddSessionJob& job, const RunContext& contex
   const Checkpoint checkpoint = load_checkpoint(job.checkpoint, context);
   const std::int64_t source = checkpoint.config.session_index(job.session);
   if (source < 0) throw FormatError(checkpoint.args_path.string(), "sessions", job.session + " is not there");
+  refuse_to_overwrite_source(job.output_path, checkpoint);
   require_same_decoder(checkpoint, model.config);
   ParameterHashes hashes = parameter_hashes(checkpoint.weights);
   require_same_weights(job, checkpoint, hashes, model);
@@ -180,11 +200,12 @@ AddSessionOutcome add_session(const AddSessionJob& job, const RunContext& contex
   put(model.config.sessions, to, job.session);
   put(model.provenance.parameters->days, to, hashes.days[from]);
   model.provenance.added_sessions.push_back({job.session, checkpoint.sha256, kVersion, job.replace});
+  require_readable(model.config);
   measure_clipping(job, model, outcome, context);
-  // The description first: a quantized file is never there without its args.yaml.
-  if (!to_stream) save_args_yaml(job.output_path, checkpoint.args_yaml, job.force);
+  if (checkpoint.config.sessions == model.config.sessions)
+    outcome.args_yaml_written = try_to_save_args(job, checkpoint);
   save_quantized_model(model, job.output_path);
-  if (!to_stream) outcome.output_bytes = static_cast<std::int64_t>(fs::file_size(job.output_path));
+  outcome.output_bytes = static_cast<std::int64_t>(fs::file_size(job.output_path));
   return outcome;
 }
 

@@ -19,8 +19,13 @@ namespace {
 /// The folder of a checkpoint that is named by its file or by its folder; "" for anything else.
 fs::path checkpoint_folder_of(const fs::path& path) {
   if (is_checkpoint_folder(path)) return path;
-  const bool is_its_file = path.filename() == kCheckpointFileName && is_checkpoint_folder(path.parent_path());
-  return is_its_file ? path.parent_path() : fs::path();
+  if (path.filename() != kCheckpointFileName) return {};
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  std::error_code ignored;
+  if (fs::exists(folder / "checkpoint" / kCheckpointFileName, ignored)) {
+    throw FileError(path.string(), "checkpoint/best_checkpoint lies below it, too: name the folder that is meant");
+  }
+  return is_checkpoint_folder(folder) ? folder : fs::path();
 }
 
 std::vector<std::pair<std::string, float>> named(const ActivationScales& scales) {
@@ -121,6 +126,9 @@ Verification verify_model(const fs::path& path, const RunContext& context) {
   verification.tensors = inspection.tensors.size();
   verification.bytes = inspection.bytes;
   archive.require_unchanged();
+  if (archive.file_sha256() != inspection.sha256) {
+    throw FileError(inspection.path.string(), "was replaced by another file while it was verified");
+  }
   return verification;
 }
 

@@ -19,19 +19,6 @@ namespace brainquant {
 
 namespace fs = std::filesystem;
 
-namespace {
-
-void refuse_to_overwrite_source(const QuantizeJob& job, const Checkpoint& checkpoint) {
-  std::error_code ignored;
-  for (const fs::path& source : {checkpoint.weights_path, checkpoint.args_path}) {
-    if (fs::equivalent(job.output_path, source, ignored)) {
-      throw UsageError(fmt::format("--output_path {} is the checkpoint itself", job.output_path.string()));
-    }
-  }
-}
-
-}  // namespace
-
 void QuantizeJob::validate() const {
   options.validate();
   if (output_path.empty()) throw UsageError("--output_path must name a file");
@@ -71,7 +58,7 @@ QuantizeOutcome run_quantize_job(const QuantizeJob& job, const CalibrationBacken
     return outcome;
   }
   const Checkpoint checkpoint = load_checkpoint(job.model_path, context);
-  refuse_to_overwrite_source(job, checkpoint);
+  refuse_to_overwrite_source(job.output_path, checkpoint);
   outcome.parameters = checkpoint.config.parameter_count();
   outcome.fp32_bytes = checkpoint.config.fp32_bytes();
   outcome.checkpoint_bytes = static_cast<std::int64_t>(fs::file_size(checkpoint.weights_path));

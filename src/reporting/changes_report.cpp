@@ -63,10 +63,6 @@ std::vector<std::pair<Key, Counts>> by_frequency(const std::map<Key, Counts>& co
 
 std::string token_text(const std::string& token) { return token.empty() ? "-" : token; }
 
-std::string change_text(const std::string& before, const std::string& after) {
-  return token_text(before) + " > " + token_text(after);
-}
-
 // Of what was counted without a truth.
 std::string effect_cell(bool truth_known, std::int64_t count) { return truth_known ? std::to_string(count) : "-"; }
 
@@ -175,6 +171,10 @@ ordered_json json_of(const ChangedTrial& trial, bool truth_known) {
 }
 
 }  // namespace
+
+std::string change_text(const std::string& before, const std::string& after) {
+  return token_text(before) + " > " + token_text(after);
+}
 
 std::string changes_line(const ComparedMethod& method) {
   const MethodChanges& changes = *method.changes;

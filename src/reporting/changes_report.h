@@ -8,6 +8,9 @@
 
 namespace brainquant {
 
+/// "T > D": the baseline's and the method's word or phoneme, "-" for none.
+std::string change_text(const std::string& before, const std::string& after);
+
 /// In how many sentences the method's words and phonemes differ, and its five most frequent phoneme confusions; of a
 /// method whose changes are known.
 std::string changes_line(const ComparedMethod& method);

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "brainquant/reporting/comparison_report.h"
+#include "brainquant/support/error.h"
 #include "brainquant/version.h"
 #include "experiment/rate_difference_json.h"
 #include "io/csv.h"
@@ -159,6 +160,15 @@ void write_comparison(const Comparison& comparison, const std::filesystem::path&
   write_file_atomically(folder / "comparison.json", comparison_json(comparison));
   write_file_atomically(folder / "comparison_changes.md", comparison_changes_markdown(comparison));
   write_comparison_page(comparison, folder / "comparison.html", extras);
+}
+
+bool is_published(const Comparison& comparison, const std::filesystem::path& folder) {
+  const std::string text = comparison_json(comparison);
+  try {
+    return read_file(folder / "comparison.json", text.size() + 1) == text;
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 void write_experiment(const MethodOutcome& outcome, const std::filesystem::path& path, const PageExtras& extras) {

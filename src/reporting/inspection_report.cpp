@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include "brainquant/evaluation/evaluation_summary.h"
+#include "brainquant/support/printable.h"
 #include "brainquant/version.h"
 #include "evaluation/json_values.h"
 #include "reporting/text_table.h"
@@ -23,7 +24,7 @@ constexpr double kPercent = 100;
 class Facts {
  public:
   void add(const std::string& name, const std::string& value) {
-    if (!value.empty()) text_ += fmt::format("{:<20}{}\n", name, value);
+    if (!value.empty()) text_ += fmt::format("{:<20}{}\n", name, printable(value));
   }
   const std::string& text() const { return text_; }
 
@@ -74,7 +75,7 @@ TextTable tensors_table(const Inspection& inspection) {
   for (const StoredTensor& tensor : inspection.tensors) {
     const std::string scales =
         tensor.scales ? fmt::format("{:.3g} to {:.3g}", tensor.scales->min, tensor.scales->max) : "";
-    table.add_row({tensor.name, tensor.dtype, fmt::format("[{}]", fmt::join(tensor.shape, ", ")),
+    table.add_row({printable(tensor.name), tensor.dtype, fmt::format("[{}]", fmt::join(tensor.shape, ", ")),
                    std::to_string(tensor.bytes), scales});
   }
   return table;

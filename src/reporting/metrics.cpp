@@ -11,8 +11,6 @@ namespace brainquant {
 
 namespace {
 
-constexpr double kBytesPerMegabyte = 1e6;
-
 MetricValue rate(const std::optional<GroupedErrorRate>& rate) {
   return rate ? MetricValue(rate->total.rate()) : MetricValue();
 }
@@ -431,8 +429,11 @@ std::string shown(const Metric& metric, const ComparedMethod& method, const std:
 
 std::vector<Metric> columns_of(MetricTable table, const Comparison& comparison, const std::vector<Metric>& metrics) {
   std::vector<Metric> columns;
-  std::copy_if(metrics.begin(), metrics.end(), std::back_inserter(columns),
-               [&](const Metric& metric) { return metric.table == table && applies(metric, comparison); });
+  std::copy_if(metrics.begin(), metrics.end(), std::back_inserter(columns), [&](const Metric& metric) {
+    // A single method has nothing to be compared with.
+    const bool shown = comparison.methods.size() > 1 || was_measured(metric, comparison.methods.front());
+    return metric.table == table && applies(metric, comparison) && shown;
+  });
   std::stable_sort(columns.begin(), columns.end(), [](const Metric& a, const Metric& b) { return a.place < b.place; });
   return columns;
 }

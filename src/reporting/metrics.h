@@ -14,6 +14,8 @@
 
 namespace brainquant {
 
+inline constexpr double kBytesPerMegabyte = 1e6;
+
 /// Nothing where it was not measured.
 using MetricValue = std::variant<std::monostate, std::int64_t, double, std::string>;
 

@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "brainquant/support/printable.h"
 #include "quantization/compression_ratio.h"
 #include "reporting/text_table.h"
 
@@ -65,7 +66,8 @@ std::string add_session_text(const AddSessionJob& job, const AddSessionOutcome& 
     text += fmt::format("the scale that all days share clips {:.4f} % of the values of {} train trials\n",
                         outcome.clipping->percent(), outcome.clipping->trials);
   } else if (outcome.is_static) {
-    text += fmt::format("how much the scale that all days share clips was not measured: {}\n", outcome.not_measured);
+    text += fmt::format("how much the scale that all days share clips was not measured: {}\n",
+                        printable(outcome.not_measured));
   }
   text +=
       fmt::format("after: {} bytes on disk\n{}: {}\n", outcome.output_bytes, outcome.method, job.output_path.string());

@@ -80,7 +80,7 @@ TEST(Files, OfTheWrongKindAreNamed) {
     says("evaluate_quantized_model", Flags{"--model_path", path.string(), "--skip_lm"} + data_flags(), message);
   };
   quantizing(file, "is a quantized file; evaluate_quantized_model takes it");
-  quantizing(kModel / "checkpoint" / "best_checkpoint", "is a checkpoint's weights; needed is the folder");
+  quantizing(kModel / "checkpoint" / "best_checkpoint", "is a checkpoint's weights; the folder that holds them");
   evaluating(kModel / "checkpoint" / "best_checkpoint", "a checkpoint's weights, no quantized model");
   fs::path recordings;
   for (const auto& entry : fs::recursive_directory_iterator(study_folder() / "data")) {
@@ -89,8 +89,8 @@ TEST(Files, OfTheWrongKindAreNamed) {
   evaluating(recordings, "is an HDF5 file");
 
   // Decoders that are no GRU, saved by PyTorch.
-  for (const auto& [code, message] : {std::pair("4 * 24", "has 4 gates: an LSTM decoder, which is not supported"),
-                                      std::pair("24", "has 1 gates: a plain RNN decoder, which is not supported")}) {
+  for (const auto& [code, message] : {std::pair("4 * 24", "has 4 gates as an LSTM: only GRU decoders"),
+                                      std::pair("24", "has 1 gates as a plain RNN: only GRU decoders")}) {
     const fs::path other = scratch / "other";
     fs::remove_all(other);
     fs::copy(kModel, other, fs::copy_options::recursive);

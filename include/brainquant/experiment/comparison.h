@@ -67,4 +67,8 @@ Comparison run_comparison(const ExperimentOptions& options, const std::vector<Me
                           const std::function<void(const Comparison&)>& publish, const RunContext& context = {},
                           const ProgramRunner& programs = in_process_runner());
 
+/// Calls `publish` under the lock of comparison.*, for what is added to a comparison later.
+void with_comparison_lock(const ExperimentOptions& options, const std::function<void()>& publish,
+                          const RunContext& context = {});
+
 }  // namespace brainquant

@@ -16,7 +16,7 @@ struct AddSessionJob {
   std::string session;                // "t15.2025.05.01"
   bool replace = false;               // the file has the session, else it has not
   std::filesystem::path base;         // the quantized file
-  std::filesystem::path output_path;  // the new one; the checkpoint's args.yaml goes beside it
+  std::filesystem::path output_path;  // the new one
   /// Static types: how much of the session's train trials the shared scale clips is measured if they are here.
   std::filesystem::path data_dir = "./data/hdf5_data_final";
   bool force = false;  // overwrite whatever is at output_path
@@ -41,12 +41,15 @@ struct AddSessionOutcome {
   std::optional<Clipping> clipping;  // none unless it is static and there were trials
   std::string not_measured;          // why there is no clipping of a static file
   std::int64_t output_bytes = 0;
+  /// The checkpoint's args.yaml goes beside the output if it lists the sessions of the new file in their order and no
+  /// other model's lies there.
+  bool args_yaml_written = false;
 };
 
 /// The weights are rounded to nearest, whatever the file's other days are: GPTQ would need their calibration's inputs.
-/// Throws UsageError; FileError (also when something lies at output_path and `force` is not set); FormatError, naming
-/// what differs, if the checkpoint lacks the session, has another decoder, or if its other weights are not those that
-/// the file was made of (a file of an earlier version does not say); Interrupted.
+/// The output must be a regular file. Throws UsageError; FileError (also when something lies at output_path and `force`
+/// is not set); FormatError, naming what differs, if the checkpoint lacks the session, has another decoder, or if its
+/// other weights are not those that the file was made of (a file of an earlier version does not say); Interrupted.
 AddSessionOutcome add_session(const AddSessionJob& job, const RunContext& context = {});
 
 }  // namespace brainquant

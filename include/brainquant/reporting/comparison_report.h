@@ -34,6 +34,9 @@ std::string comparison_changes_markdown(const Comparison& comparison);
 /// `folder`.
 void write_comparison(const Comparison& comparison, const std::filesystem::path& folder, const PageExtras& extras = {});
 
+/// Whether comparison.json in `folder` is this comparison's, and not one that another run has written since.
+bool is_published(const Comparison& comparison, const std::filesystem::path& folder);
+
 /// One method's summary in a line, and its JSON (schema brainquant/experiment).
 std::string experiment_line(const MethodOutcome& outcome);
 std::string experiment_json(const MethodOutcome& outcome);

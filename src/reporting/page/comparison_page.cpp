@@ -20,8 +20,7 @@ constexpr const char* kPolicy =
 std::string what_it_is(const Comparison& comparison) {
   const EvaluationSummary* any = comparison.any_evaluation();
   if (any == nullptr) return "No method succeeded.";
-  return fmt::format("{} trials of the {} split, {}", any->trials.size(), comparison.eval_type,
-                     comparison.methods.front().outcome.model_file.string());
+  return fmt::format("{} trials of the {} split, {}", any->trials.size(), comparison.eval_type, any->model.path);
 }
 
 std::string contents_html(const std::vector<Section>& sections) {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 
+#include "reporting/changes_report.h"
 #include "reporting/page/figures.h"
 #include "reporting/page/plots.h"
 
@@ -24,15 +25,13 @@ struct Confusion {
   std::map<std::string, ChangeCounts> by_method;
 };
 
-std::string token_text(const std::string& token) { return token.empty() ? "-" : token; }
-
 // Those first where a method added or removed the most errors; by how often they changed where no truth is known.
 std::vector<Confusion> confusions_of(const Comparison& comparison) {
   std::map<std::string, Confusion> found;
   for (const ComparedMethod& method : comparison.methods) {
     if (!method.changes) continue;
     for (const auto& [phonemes, counts] : method.changes->phonemes) {
-      const std::string text = token_text(phonemes.first) + " > " + token_text(phonemes.second);
+      const std::string text = change_text(phonemes.first, phonemes.second);
       Confusion& confusion = found[text];
       confusion.text = text;
       confusion.by_method[method.outcome.name] = counts;
@@ -91,7 +90,8 @@ std::optional<Figure> confusions_figure(const Comparison& comparison) {
   spec["encoding"] = {{"x", x}, {"y", in_order(category("confusion"))}};
   spec["layer"] = {{{"mark", {{"type", "rect"}, {"stroke", "#88888866"}}},
                     {"encoding",
-                     {{"color", difference_color("value", truth_known ? "errors added less removed" : "times", most)},
+                     {{"color", truth_known ? difference_color("value", "errors added less removed", most)
+                                            : amount_color("value", "times", most)},
                       {"tooltip", tooltips({{"confusion", "fp32 > method"},
                                             {"method", "method"},
                                             {"times", "times"},
@@ -102,16 +102,17 @@ std::optional<Figure> confusions_figure(const Comparison& comparison) {
                     {"encoding", {{"text", {{"field", "label"}}}}}}};
   const std::string more =
       confusions.size() > shown
-          ? fmt::format(" The {} most frequent of {}; the others are in comparison.json.", shown, confusions.size())
+          ? fmt::format(" These are the {} {} of {}; the others are in comparison.json.", shown,
+                        truth_known ? "with the most errors added or removed" : "most frequent", confusions.size())
           : "";
   return Figure{
       "confusions",
       title,
-      (truth_known ? "Rows: fp32's phoneme and what it became, - for none. A field counts the errors that the "
-                     "method added there less those that it removed; 0: as many of both, or wrong before and "
-                     "after."
-                   : "Rows: fp32's phoneme and what it became, - for none. The truth of these trials is not "
-                     "known.") +
+      std::string(truth_known ? "Rows: fp32's phoneme > the method's, - for none. An error is added where fp32's was "
+                                "right and removed where the method's is; a field counts those added less those "
+                                "removed. 0: as many of both, or wrong before and after."
+                              : "Rows: fp32's phoneme > the method's, - for none. The truth of these trials is not "
+                                "known.") +
           more,
       spec,
       numbers,

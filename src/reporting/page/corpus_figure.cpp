@@ -19,11 +19,10 @@ std::optional<Figure> corpus_figure(const Comparison& comparison, const std::vec
   const char* const kind = title_of(rates.front().kind);
   const std::string rate_title = fmt::format("{} %", kind);
   const std::string title = fmt::format("{} by corpus", kind);
-  TextTable numbers({{"corpus", TextTable::Align::left},
-                     {"method", TextTable::Align::left},
-                     {"trials"},
-                     {rate_title},
-                     {"less fp32's"}});
+  std::vector<TextTable::Column> columns = {
+      {"corpus", TextTable::Align::left}, {"method", TextTable::Align::left}, {"trials"}, {rate_title}};
+  if (rates.size() > 1) columns.push_back({"less fp32's"});
+  TextTable numbers(columns);
   ordered_json rows = ordered_json::array();
   for (std::size_t c = 0; c < rates.front().corpora.size(); ++c) {
     for (const MethodRates& method : rates) {
@@ -34,8 +33,10 @@ std::optional<Figure> corpus_figure(const Comparison& comparison, const std::vec
                       {"low", corpus.interval.low},
                       {"high", corpus.interval.high},
                       {"trials", corpus.trials}});
-      numbers.add_row({corpus.group, method.method, std::to_string(corpus.trials),
-                       rate_text(corpus.rate, corpus.interval), interval_text(corpus.difference)});
+      std::vector<std::string> cells = {corpus.group, method.method, std::to_string(corpus.trials),
+                                        rate_text(corpus.rate, corpus.interval)};
+      if (rates.size() > 1) cells.push_back(interval_text(corpus.difference));
+      numbers.add_row(std::move(cells));
     }
   }
   const MethodMarks marks(comparison);

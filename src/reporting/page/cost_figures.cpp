@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "reporting/metrics.h"
 #include "reporting/page/figures.h"
 #include "reporting/page/plots.h"
 
@@ -31,7 +32,9 @@ struct Cost {
 
 std::vector<Cost> costs() {
   return {{"size", "MB", "size",
-           [](const EvaluationSummary& e) { return std::optional(static_cast<double>(e.model.bytes) / 1e6); }},
+           [](const EvaluationSummary& e) {
+             return std::optional(static_cast<double>(e.model.bytes) / kBytesPerMegabyte);
+           }},
           {"trial", "ms a trial (median)", "time a trial in the decoder",
            [](const EvaluationSummary& e) {
              return e.timing.model_ms_p50 > 0 ? std::optional(e.timing.model_ms_p50) : std::nullopt;
@@ -44,8 +47,8 @@ struct CostPoint {
   std::string method;
   double cost = 0;
   double rate = 0;
-  Interval interval;  // of the rate, by that of its difference from the baseline
-  bool front = true;  // no other method is better in one of the two and as good in the other
+  std::optional<Interval> interval;  // of the rate, by that of its difference from the baseline
+  bool front = true;                 // no other method is better in one of the two and as good in the other
 };
 
 std::vector<CostPoint> cost_points(const Comparison& comparison, RateKind kind, const Cost& cost) {
@@ -56,10 +59,10 @@ std::vector<CostPoint> cost_points(const Comparison& comparison, RateKind kind, 
     const std::optional<double> value = cost.of(evaluation);
     if (!value) continue;
     CostPoint point{method.outcome.name, *value, rate_of(evaluation, kind), {}, true};
-    const auto& difference = difference_of(method, kind);
-    const double baseline = difference ? point.rate - difference->difference : point.rate;
-    point.interval = difference ? Interval{baseline + difference->low, baseline + difference->high}
-                                : Interval{point.rate, point.rate};
+    if (const auto& difference = difference_of(method, kind)) {
+      const double baseline = point.rate - difference->difference;
+      point.interval = Interval{baseline + difference->low, baseline + difference->high};
+    }
     points.push_back(point);
   }
   for (CostPoint& point : points) {
@@ -79,13 +82,11 @@ Figure cost_figure(const Comparison& comparison, RateKind kind, const Cost& cost
   TextTable numbers({{"method", Align::left}, {cost.title}, {rate_title}, {"on the front", Align::left}});
   ordered_json rows = ordered_json::array();
   for (const CostPoint& point : points) {
-    rows.push_back({{"method", point.method},
-                    {"cost", point.cost},
-                    {"rate", point.rate},
-                    {"low", point.interval.low},
-                    {"high", point.interval.high},
-                    {"front", point.front}});
-    numbers.add_row({point.method, fmt::format("{:.3g}", point.cost), rate_text(point.rate, point.interval),
+    ordered_json row = {{"method", point.method}, {"cost", point.cost}, {"rate", point.rate}, {"front", point.front}};
+    if (point.interval) row.update({{"low", point.interval->low}, {"high", point.interval->high}});
+    rows.push_back(std::move(row));
+    numbers.add_row({point.method, fmt::format("{:.3g}", point.cost),
+                     point.interval ? rate_text(point.rate, *point.interval) : fmt::format("{:.2f}", point.rate),
                      point.front ? "yes" : "no"});
   }
   ordered_json x = quantity("cost", cost.title);
@@ -108,8 +109,9 @@ Figure cost_figure(const Comparison& comparison, RateKind kind, const Cost& cost
         {"tooltip", tooltips({{"method", "method"}, {"cost", cost.title}, {"rate", rate_title}})}}}};
   spec["layer"] = {front, interval, points_layer};
   return {fmt::format("{}-{}", id_of(kind), cost.id), title,
-          "Bottom left is best. The dashed line joins the methods that no other one beats in both. Bars: the 95 % "
-          "interval of the difference from fp32 on the same trials.",
+          "Bottom left is best. The dashed line joins the methods that none beats: no other is as good in both and "
+          "better in one. Bars: the 95 % interval of the difference from fp32 on the same trials; within them "
+          "differences may be chance.",
           spec, numbers};
 }
 

@@ -12,7 +12,7 @@ namespace brainquant {
 /// A question that a reader has, and its answer; plain text.
 struct Finding {
   std::string question;
-  std::string answer;
+  std::vector<std::string> answers;
 };
 
 /// How far a method's PER may be above fp32's to count as kept, in points.

@@ -74,13 +74,15 @@ std::string html_json(const std::string& id, const std::string& attributes, cons
 }
 
 std::string html_figure(const Figure& figure) {
+  nlohmann::ordered_json spec = figure.spec;
+  spec["usermeta"] = {{"wide", figure.wide}};
   return fmt::format(
              "<figure{3}>\n<h3>{1}</h3>\n<div class=\"plot\" id=\"plot-{0}\"></div>\n"
              "<figcaption>{2}</figcaption>\n",
              html_escaped(figure.id), html_escaped(figure.title), html_escaped(figure.caption),
              figure.wide ? " class=\"wide\"" : "") +
          html_details("The numbers", html_table(figure.numbers, figure.title)) +
-         html_json("spec-" + figure.id, " class=\"spec\"", figure.spec) + "</figure>\n";
+         html_json("spec-" + figure.id, " class=\"spec\"", spec) + "</figure>\n";
 }
 
 }  // namespace brainquant

@@ -103,8 +103,9 @@ ordered_json tooltips(const std::vector<std::pair<std::string, std::string>>& fi
   return list;
 }
 
-ordered_json difference_color(const std::string& field, const std::string& title, double most) {
-  const double end = most > 0 ? most : 1;
+namespace {
+
+ordered_json gradient(const std::string& field, const std::string& title, ordered_json scale) {
   return {{"field", field},
           {"type", "quantitative"},
           {"title", title},
@@ -114,7 +115,18 @@ ordered_json difference_color(const std::string& field, const std::string& title
             {"gradientLength", 120},
             {"titleLimit", 300},
             {"tickCount", 3}}},
-          {"scale", {{"domain", {-end, 0, end}}, {"range", {"#4a9fd8", "#f2f2f2", "#e07b2a"}}}}};
+          {"scale", std::move(scale)}};
+}
+
+}  // namespace
+
+ordered_json amount_color(const std::string& field, const std::string& title, double most) {
+  return gradient(field, title, {{"domain", {0, most > 0 ? most : 1}}, {"range", {"#f2f2f2", "#a58bd0"}}});
+}
+
+ordered_json difference_color(const std::string& field, const std::string& title, double most) {
+  const double end = most > 0 ? most : 1;
+  return gradient(field, title, {{"domain", {-end, 0, end}}, {"range", {"#4a9fd8", "#f2f2f2", "#e07b2a"}}});
 }
 
 }  // namespace brainquant

@@ -46,6 +46,9 @@ nlohmann::ordered_json interval_layer(const std::string& axis, nlohmann::ordered
 /// Tooltips with these fields of a row, each with its title.
 nlohmann::ordered_json tooltips(const std::vector<std::pair<std::string, std::string>>& fields);
 
+/// From nothing to `most`, for what is neither good nor bad.
+nlohmann::ordered_json amount_color(const std::string& field, const std::string& title, double most);
+
 /// From better than fp32 over no difference to worse, for values up to `most` either way.
 nlohmann::ordered_json difference_color(const std::string& field, const std::string& title, double most);
 

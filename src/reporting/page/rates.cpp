@@ -27,7 +27,9 @@ bool has_rate(const EvaluationSummary& evaluation, RateKind kind) {
   return (kind == RateKind::per ? evaluation.per : evaluation.wer).has_value();
 }
 
-bool GroupRate::differs() const { return difference && (difference->low > 0 || difference->high < 0); }
+bool GroupRate::differs() const {
+  return trials >= kEnoughTrials && difference && (difference->low > 0 || difference->high < 0);
+}
 
 std::vector<GroupRate> rates_by(Grouping grouping, RateKind kind, const EvaluationSummary& evaluation,
                                 const EvaluationSummary* baseline) {
@@ -63,7 +65,7 @@ std::string rate_text(double rate, const Interval& interval) {
 }
 
 std::string date_of_session(const std::string& session) {
-  static const std::regex date("(\\d{4})\\.(\\d{2})\\.(\\d{2})");
+  static const std::regex date("(\\d{4})\\.(0[1-9]|1[0-2])\\.(0[1-9]|[12]\\d|3[01])");
   std::smatch found;
   if (!std::regex_search(session, found, date)) return "";
   return fmt::format("{}-{}-{}", found.str(1), found.str(2), found.str(3));

@@ -21,6 +21,10 @@ bool has_rate(const EvaluationSummary& evaluation, RateKind kind);
 
 enum class Grouping { session, corpus };
 
+/// From so many trials on, the interval of one session's difference says something of itself: of fewer, single trials
+/// decide it, and it excludes 0 far more often than once in twenty.
+inline constexpr std::int64_t kEnoughTrials = 20;
+
 /// One group's rate in per cent with its 95 % interval, and its difference from the baseline's in points.
 struct GroupRate {
   std::string group;
@@ -29,7 +33,7 @@ struct GroupRate {
   Interval interval;                         // of the rate: percentile bootstrap over the group's trials
   std::optional<RateDifference> difference;  // over the same trials, without an interval over sessions
 
-  /// The interval of the difference excludes 0.
+  /// The interval of the difference excludes 0, and there are kEnoughTrials.
   bool differs() const;
 };
 

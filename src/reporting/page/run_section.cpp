@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <functional>
 #include <map>
 
 #include "reporting/page/html.h"
@@ -41,7 +43,7 @@ std::string models_html(const Comparison& comparison) {
   for (const ComparedMethod& method : comparison.methods) {
     const MethodOutcome& outcome = method.outcome;
     if (!outcome.succeeded) {
-      table.add_row({outcome.name, "failed: " + outcome.problem});
+      table.add_row({outcome.name, "failed"});
       continue;
     }
     const EvaluationSummary& evaluation = outcome.evaluation;
@@ -54,7 +56,7 @@ std::string models_html(const Comparison& comparison) {
 
 using Column = std::pair<std::string, std::vector<std::pair<std::string, std::string>>>;
 
-// Names of rows and a column for each method: what they all say once, in one column.
+// A table of what all methods say alike, and one with a column for each method of what they don't.
 std::string by_method_html(const std::string& caption, const std::vector<Column>& methods) {
   std::vector<std::string> names;
   std::map<std::string, std::map<std::string, std::string>> values;
@@ -64,16 +66,22 @@ std::string by_method_html(const std::string& caption, const std::vector<Column>
       values[name][method] = value;
     }
   }
-  std::vector<TextTable::Column> columns = {{"", Align::left}};
+  std::vector<TextTable::Column> columns = {{"name", Align::left}};
   for (const auto& [method, fields] : methods) columns.push_back({method, Align::left});
-  columns.front().title = "name";
-  TextTable table(columns);
+  TextTable different(columns);
+  TextTable alike({{"name", Align::left}, {"of all methods", Align::left}});
   for (const std::string& name : names) {
     std::vector<std::string> row = {name};
     for (const auto& [method, fields] : methods) row.push_back(values[name][method]);
-    table.add_row(std::move(row));
+    if (std::adjacent_find(row.begin() + 1, row.end(), std::not_equal_to<>()) == row.end()) {
+      alike.add_row({name, row[1]});
+    } else {
+      different.add_row(std::move(row));
+    }
   }
-  return html_details(caption, html_table(table, caption));
+  std::string tables = html_table(alike, caption);
+  if (different.rows() > 0) tables += html_table(different, caption + ", by method");
+  return html_details(caption, tables);
 }
 
 std::string options_html(const Comparison& comparison) {
@@ -101,8 +109,7 @@ std::string options_html(const Comparison& comparison) {
 Section run_section(const Comparison& comparison, const PageExtras& extras) {
   std::string content;
   if (!extras.command.empty()) {
-    content += html_paragraph("To run it again:") + "<pre><code>" +
-               html_escaped(extras.command) + "</code></pre>\n";
+    content += html_paragraph("To run it again:") + "<pre><code>" + html_escaped(extras.command) + "</code></pre>\n";
   }
   if (const EvaluationSummary* any = comparison.any_evaluation()) content += machine_html(comparison, *any);
   return {"run", "What was run", content + models_html(comparison) + options_html(comparison)};

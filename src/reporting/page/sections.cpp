@@ -34,7 +34,8 @@ std::string metrics_html(MetricTable which, const std::string& caption, const Co
 Section in_short_section(const Comparison& comparison, const std::vector<MethodRates>& per_rates) {
   std::string content;
   for (const Finding& finding : findings_of(comparison, per_rates)) {
-    content += fmt::format("<dt>{}</dt><dd>{}</dd>\n", html_escaped(finding.question), html_escaped(finding.answer));
+    content += "<dt>" + html_escaped(finding.question) + "</dt>\n";
+    for (const std::string& answer : finding.answers) content += "<dd>" + html_escaped(answer) + "</dd>\n";
   }
   return {"in-short", "In short", content.empty() ? "" : "<dl>\n" + content + "</dl>\n"};
 }

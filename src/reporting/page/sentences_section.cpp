@@ -75,8 +75,8 @@ std::string version_html(const ChangedSentence::Version& version) {
                        : word.effect == ChangeEffect::added   ? "worse"
                        : word.effect == ChangeEffect::removed ? "better"
                                                               : "other";
-    const char* what = word.effect == ChangeEffect::added     ? "an error more"
-                       : word.effect == ChangeEffect::removed ? "an error less"
+    const char* what = word.effect == ChangeEffect::added     ? "one more error"
+                       : word.effect == ChangeEffect::removed ? "one error fewer"
                                                               : "changed";
     words += pair_html(word.before, word.after, mark, what);
   }
@@ -91,7 +91,7 @@ std::string sentence_html(const ChangedSentence& sentence) {
   return html + "</li>\n";
 }
 
-// The first method's own errors, which quantization has no part in.
+// The first method's own errors: fp32's, or those of the only method.
 std::string worst_html(const MethodOutcome& baseline) {
   if (baseline.evaluation.worst_sentences.empty()) return "";
   std::string html;
@@ -106,8 +106,9 @@ std::string worst_html(const MethodOutcome& baseline) {
         "</li>\n",
         html_escaped(example.label), html_escaped(baseline.name), words);
   }
-  return html_details(fmt::format("Where {} itself went wrong most", baseline.name),
-                      "<ul class=\"sentences\">\n" + html + "</ul>\n");
+  return html_details(
+      fmt::format("Where {} itself went wrong most", baseline.name),
+      html_paragraph("The truth above; ▼ is an error.") + "<ul class=\"sentences\">\n" + html + "</ul>\n");
 }
 
 }  // namespace
@@ -118,14 +119,19 @@ Section sentences_section(const Comparison& comparison) {
   const std::size_t shown = std::min(sentences.size(), kMostTrials);
   for (std::size_t i = 0; i < shown; ++i) content += sentence_html(sentences[i]);
   if (!content.empty()) {
-    content = html_paragraph(
-                  "Each sentence that a method changed, once: fp32's words above, the method's below. ▼ is an error "
-                  "more, ▲ an error less, ◆ a change of neither kind.") +
-              "<ul class=\"sentences\">\n" + content + "</ul>\n";
+    content =
+        html_paragraph(
+            "Each sentence that a method changed, once: fp32's words above, the method's below. ▼ is one more error, ▲ "
+            "one fewer, ◆ neither.") +
+        "<ul class=\"sentences\">\n" + content + "</ul>\n";
   }
-  if (sentences.size() > shown) {
-    content += html_paragraph(
-        fmt::format("{} more trials with changed words are in comparison_changes.md.", sentences.size() - shown));
+  // Of each method only so many are listed at all.
+  const bool all_listed = std::all_of(comparison.methods.begin(), comparison.methods.end(), [](const auto& method) {
+    return !method.changes || method.changes->listed.size() < kMostListedTrials;
+  });
+  if (sentences.size() > shown || !all_listed) {
+    content += html_paragraph(fmt::format("{}{} more with changed words: see comparison_changes.md.",
+                                          all_listed ? "" : "At least ", sentences.size() - shown));
   }
   return {"sentences", "Sentences", content + worst_html(comparison.methods.front().outcome)};
 }

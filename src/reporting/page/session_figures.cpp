@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "reporting/interval_text.h"
 #include "reporting/page/figures.h"
@@ -15,9 +16,12 @@ namespace {
 
 using Align = TextTable::Align;
 
+// Whether each session has a date of its own.
 bool all_dated(const std::vector<MethodRates>& rates) {
+  std::set<std::string> dates;
   for (const GroupRate& session : rates.front().sessions) {
-    if (date_of_session(session.group).empty()) return false;
+    const std::string date = date_of_session(session.group);
+    if (date.empty() || !dates.insert(date).second) return false;
   }
   return true;
 }
@@ -140,8 +144,9 @@ Figure differences_figure(const std::vector<MethodRates>& rates) {
        {"mark", {{"type", "point"}, {"filled", true}, {"color", "#000000"}, {"size", 22}, {"opacity", 1}}}}};
   return {fmt::format("{}-sessions", id_of(rates.front().kind)),
           title,
-          "Orange is worse than fp32, blue better. A dot: the 95 % interval over the session's trials excludes 0, "
-          "which chance alone makes so in about one of twenty fields.",
+          fmt::format("Orange is worse than fp32, blue better. A dot: the 95 % interval over the session's trials "
+                      "excludes 0, for sessions of at least {} trials; chance alone makes that up to one in twenty.",
+                      kEnoughTrials),
           spec,
           numbers,
           true};

@@ -59,13 +59,14 @@ std::optional<Figure> weights_figure(const Comparison& comparison) {
                                             {"sqnr_db", "dB"},
                                             {"bits", "bits"},
                                             {"granularity", "scales"}})}};
-  return Figure{"weights",
-                title,
-                "10 log10 of the weights' energy by the rounding's: right is better, 6 dB are a bit. Tensors that are "
-                "kept exactly are not drawn.",
-                spec,
-                numbers,
-                true};
+  return Figure{
+      "weights",
+      title,
+      "The stored weights' signal-to-noise ratio: further right is better, 6 dB are one bit. Day layers count "
+      "with their identity. Tensors stored exactly are not drawn.",
+      spec,
+      numbers,
+      true};
 }
 
 std::vector<Figure> sensitivity_figures(const Sensitivity& sensitivity) {
