@@ -19,7 +19,7 @@ def too_long(path):
 
 
 root = pathlib.Path(sys.argv[1])
-documents = [root / "README.md", root / "CONTRIBUTING.md", *sorted((root / "docs").glob("*.md"))]
+documents = [root / "README.md", root / "CONTRIBUTING.md", root / "CHANGELOG.md", *sorted((root / "docs").glob("*.md"))]
 assert len(documents) > 5, documents
 problems = [problem for document in documents for problem in too_long(document)]
 print(*problems, sep="\n")
