@@ -1,8 +1,8 @@
-"""README's commands of the four programs, as they stand, in a folder laid out as README's with the small study in it.
+"""The commands of the four programs in README and the tutorial, as they stand, in a folder laid out as theirs with the small study in it.
 
-usage: readme_commands_test.py README PROGRAMS STUDY LM SCRATCH
+usage: readme_commands_test.py PROGRAMS STUDY LM SCRATCH DOCUMENT...
 PROGRAMS: the folder of the built programs; STUDY: what tests/fixtures/small_study.py writes; LM: a folder with TLG.fst and words.txt;
-SCRATCH: a folder to work in, emptied first. Every command must exit with 0.
+SCRATCH: a folder to work in, emptied first; DOCUMENT: README first, which has all programs. Every command must exit with 0.
 """
 
 import pathlib
@@ -29,20 +29,31 @@ def lay_out(scratch, programs, study, lm):
         shutil.copytree(study / "data", scratch / folder / "hdf5_data_final")
         shutil.copy(study / "corpora.csv", scratch / folder / "t15_copyTaskData_description.csv")
         shutil.copytree(study / "model", scratch / model)
-    shutil.copytree(lm, scratch / "demo/lm")
+    for folder in ("demo/lm", "lm/english"):
+        shutil.copytree(lm, scratch / folder)
 
 
-def main(readme, programs, study, lm, scratch):
-    lay_out(scratch, programs, study, lm)
+def run_commands(document, scratch):
+    """The names of the programs that ran."""
     run = set()
-    for command in commands_in(readme.read_text()):
+    for command in commands_in(document.read_text()):
         done = subprocess.run(command, cwd=scratch, capture_output=True, text=True, stdin=subprocess.DEVNULL)
         if done.returncode != 0:
             sys.exit(f"{shlex.join(command)}\nexit code {done.returncode}, expected 0\n{done.stderr}")
         assert done.stdout.strip(), command
         run.add(pathlib.Path(command[0]).name)
+    if not run:
+        sys.exit(f"{document} has no commands")
+    return run
+
+
+def main(programs, study, lm, scratch, readme, *others):
+    lay_out(scratch, programs, study, lm)
+    run = run_commands(readme, scratch)
     if run != PROGRAMS:
         sys.exit(f"README has commands of {sorted(run)}, expected {sorted(PROGRAMS)}")
+    for document in others:
+        run_commands(document, scratch)
 
 
 main(*(pathlib.Path(argument).resolve() for argument in sys.argv[1:]))
