@@ -8,8 +8,11 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 
 #include "apps/program.h"
+#include "common/command_line.h"
 #include "common/progress_line.h"
 
 namespace brainquant::app {
@@ -184,6 +187,22 @@ TEST(Flags, HyphensAreTakenForUnderscores) {
     EXPECT_EQ(run.exit_code, 1);
     EXPECT_NE(run.err.find("no-such_folder"), std::string::npos) << run.err;  // a value keeps its hyphens
   }
+}
+
+// Bash itself reads the line back.
+TEST(CommandLine, IsReadBackByAShell) {
+  const ScratchFolder scratch;
+  const std::filesystem::path odd = scratch / "it's $HOME `x`";
+  std::filesystem::create_directories(odd);
+  const std::vector<const char*> arguments = {"printf", "%s\\n", "plain-1.5", "", "a b", "it's", "$HOME `id` \"q\" *"};
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::current_path(odd);
+  const std::string line = command_line(static_cast<int>(arguments.size()), arguments.data());
+  std::filesystem::current_path(before);
+  const std::filesystem::path out = scratch / "out.txt";
+  std::ofstream(scratch / "line.sh") << line << "\npwd\n";
+  ASSERT_EQ(std::system(("bash '" + (scratch / "line.sh").string() + "' >'" + out.string() + "'").c_str()), 0);
+  EXPECT_EQ(bytes_of(out), "plain-1.5\n\na b\nit's\n$HOME `id` \"q\" *\n" + odd.string() + "\n");
 }
 
 }  // namespace

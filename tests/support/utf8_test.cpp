@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "brainquant/support/printable.h"
+
 namespace brainquant {
 namespace {
 
@@ -22,6 +24,13 @@ TEST(Utf8, EveryOtherByteIsReplaced) {
   EXPECT_EQ(valid_utf8("\xc0\xaf"), mark + mark);                        // an overlong '/'
   EXPECT_EQ(valid_utf8("\xed\xa0\x80x"), mark + mark + mark + "x");      // half of a surrogate pair
   EXPECT_EQ(valid_utf8("\xf4\x90\x80\x80"), mark + mark + mark + mark);  // beyond U+10FFFF
+}
+
+TEST(Printable, ControlCharactersBecomeSpaces) {
+  EXPECT_EQ(printable("a\x1b[2Jb\nc\x7f"), "a [2Jb c ");
+  EXPECT_EQ(printable("x\u009b31m"), "x 31m");  // C1: a terminal may take it for an escape
+  EXPECT_EQ(printable("caf\u00e9 \u20ac"), "caf\u00e9 \u20ac");
+  EXPECT_EQ(printable(""), "");
 }
 
 }  // namespace
