@@ -1,4 +1,4 @@
-"""Pictures of a page as a phone, a laptop and a large screen show it, light and dark, as it prints, and of its beginning.
+"""Pictures of a page as a phone, a laptop and a large screen show it, light and dark, as it prints, and of its first plots.
 
 usage: pictures.py PAGE.html FOLDER
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 from browser import chromium, open_page
 
 WIDTHS = (400, 900, 1600)
-TOP = {"x": 0, "y": 0, "width": 1240, "height": 1500}
+PLOTS_WIDTH = 1240
 
 
 def main():
@@ -25,10 +25,12 @@ def main():
                 page.screenshot(path=path, full_page=True)
                 print(path)
                 page.close()
-        page = open_page(browser, page_path, TOP["width"])
-        path = folder / f"{page_path.stem}-top.png"
-        page.screenshot(path=path, full_page=True, clip=TOP)
-        print(path)
+        page = open_page(browser, page_path, PLOTS_WIDTH)
+        plots = page.query_selector(".figures")
+        if plots:
+            path = folder / f"{page_path.stem}-plots.png"
+            plots.screenshot(path=path)
+            print(path)
         path = folder / f"{page_path.stem}.pdf"
         page.pdf(path=path, format="A4")
         print(path)

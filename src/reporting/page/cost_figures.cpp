@@ -35,7 +35,7 @@ std::vector<Cost> costs() {
            [](const EvaluationSummary& e) {
              return std::optional(static_cast<double>(e.model.bytes) / kBytesPerMegabyte);
            }},
-          {"trial", "ms a trial (median)", "time a trial in the decoder",
+          {"trial", "ms a trial (median)", "time a trial",
            [](const EvaluationSummary& e) {
              return e.timing.model_ms_p50 > 0 ? std::optional(e.timing.model_ms_p50) : std::nullopt;
            }},
