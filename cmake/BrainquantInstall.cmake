@@ -16,7 +16,16 @@ function(brainquant_install_package name)
     DESTINATION "${dir}")
 endfunction()
 
-install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/brainquant" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.h")
+set(_left_out "")
+if(BRAINQUANT_RUNTIME_ONLY)
+  # What brainquant_runtime has no functions of.
+  foreach(_name torch evaluation experiment reporting components.h git_commit.h dataset_options.h add_session.h inspection.h
+      quantize_job.h tensor_report.h)
+    list(APPEND _left_out PATTERN "${_name}" EXCLUDE)
+  endforeach()
+endif()
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/brainquant" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
+  FILES_MATCHING PATTERN "*.h" ${_left_out})
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 brainquant_install_package(brainquant_runtime brainquant_runtime brainquant_c)
 
