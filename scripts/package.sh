@@ -19,6 +19,7 @@ cmake="$(find_cmake)"
 cpack="$(dirname "$(command -v "$cmake")")/cpack"
 build="$root/build/package"
 log="$root/build/package.log"
+umask 022 # folders in the packages are for everybody, whoever builds them
 mkdir -p "$output" "$build"
 exec 9>"$root/build/.package.lock"
 flock 9
@@ -41,4 +42,5 @@ packages=("$build"/packages/*.deb "$build"/packages/*.tar.gz)
 [ ${#packages[@]} = 2 ] || fail "expected a .deb and a .tar.gz in $build/packages, found: ${packages[*]}"
 dpkg-deb -f "${packages[0]}" Depends | grep -q . || fail "${packages[0]} names no dependencies"
 cp -- "${packages[@]}" "$output"
+rm -rf "$build/packages"
 printf '%s\n' "${packages[@]/#"$build/packages"/"$output"}"
