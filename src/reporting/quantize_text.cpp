@@ -60,8 +60,9 @@ std::string quantize_text(const QuantizeJob& job, const QuantizeOutcome& outcome
 }
 
 std::string add_session_text(const AddSessionJob& job, const AddSessionOutcome& outcome) {
-  std::string text = fmt::format("{} {} as {}, SQNR {} dB\n", job.session, job.replace ? "replaced" : "added",
-                                 outcome.tensor, decibels(outcome.sqnr_db));
+  const std::string kept = std::isinf(outcome.sqnr_db) ? "exact" : fmt::format("SQNR {:.1f} dB", outcome.sqnr_db);
+  std::string text =
+      fmt::format("{} {} as {}, {}\n", job.session, job.replace ? "replaced" : "added", outcome.tensor, kept);
   if (outcome.clipping) {
     text += fmt::format("the scale that all days share clips {:.4f} % of the values of {} train trials\n",
                         outcome.clipping->percent(), outcome.clipping->trials);
