@@ -108,6 +108,8 @@ std::int64_t Inspection::tensor_bytes() const {
 
 Inspection inspect_model(const fs::path& path, const RunContext& context) {
   const fs::path folder = checkpoint_folder_of(path);
+  std::error_code ignored;
+  if (folder.empty() && fs::is_directory(path, ignored)) require_checkpoint_folder(path);
   Inspection inspection = folder.empty() ? inspect_quantized(path, context) : inspect_checkpoint(folder, context);
   inspection.classes = class_names(inspection.config.n_classes);
   return inspection;

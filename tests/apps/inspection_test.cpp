@@ -61,6 +61,9 @@ TEST(Inspection, NeedsNoOtherOptionAndTakesNone) {
   refused({"--verify", "x", "--inspect", "y"}, "--inspect and --verify cannot be given together");
   refused({"--verify", "x", "--json"}, "--json needs --inspect");
   refused({"--output_path", "x"}, "--model_path is required");
+  const ProgramResult no_model = run({"--inspect", study_folder().string()});
+  EXPECT_EQ(no_model.exit_code, 1);
+  EXPECT_NE(no_model.err.find("holds neither checkpoint/best_checkpoint"), std::string::npos) << no_model.err;
 }
 
 TEST(Files, OfTheWrongKindAreNamed) {
