@@ -193,7 +193,8 @@ TEST(Checkpoint, StopsWhenAsked) {
 TEST(Checkpoint, NamesWhatIsNotThere) {
   expect_contains(message_of<FileError>([] { load_checkpoint(kCases / "nowhere"); }), "no such folder");
   expect_contains(message_of<FileError>([] { load_checkpoint(kCases); }), "neither checkpoint/best_checkpoint");
-  expect_contains(message_of<FileError>([] { load_checkpoint(kCases / "trained/checkpoint/args.yaml"); }), "is not a folder");
+  expect_contains(message_of<FileError>([] { load_checkpoint(kCases / "trained/checkpoint/args.yaml"); }),
+                  "is not a folder");
 }
 
 struct Fault {

@@ -9,6 +9,7 @@ using nlohmann::ordered_json;
 namespace {
 
 constexpr const char* kSchema = "https://vega.github.io/schema/vega-lite/v6.json";
+constexpr int kLabelBound = 8;  // pixels that an axis's last label may stand out
 constexpr const char* kPageColor = "currentColor";
 
 // Okabe and Ito's colours ("Color Universal Design", 2008), the light ones darkened to stand out on white as well.
@@ -37,13 +38,13 @@ ordered_json plot_config() {
                {"gridOpacity", 0.25},
                {"labelOverlap", "greedy"},
                {"labelSeparation", 4},
-               {"labelBound", 8},
+               {"labelBound", kLabelBound},
                {"titlePadding", 8}});
   ordered_json legend = text;
   legend.update({{"labelLimit", 260}, {"orient", "bottom"}, {"symbolSize", 90}, {"symbolStrokeWidth", 2}});
   return {{"background", nullptr},
           {"font", "system-ui, sans-serif"},
-          {"padding", 4},
+          {"padding", {{"left", 4}, {"right", kLabelBound + 4}, {"top", 4}, {"bottom", 4}}},
           {"view", {{"stroke", nullptr}}},
           {"mark", {{"aria", false}}},
           {"axis", axis},
